@@ -1,0 +1,39 @@
+/** One wire API: how a body becomes a common request, and how events and errors become bytes again. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { DynamoError } from '../errors.js';
+import type { CommonRequest, DialectName, StreamEvent } from '../request/types.js';
+
+export interface DecodeContext {
+  requestId: string;
+  headers: IncomingHttpHeaders;
+  /** Reports a request field that was accepted and ignored. */
+  warn(code: string, message: string): void;
+}
+
+export interface EncodeContext {
+  /** Model name the client sees. */
+  model: string;
+  /** Unix seconds. */
+  created: number;
+  /** Prompt tokens as counted by our own tokenizer, for usage sent before the engine's. */
+  promptTokens: number;
+  /** `nvext` block for the final message when the client asked for extra fields; undefined otherwise. */
+  nvext?: () => Record<string, unknown>;
+}
+
+/** Turns one request's events into SSE text. Every method returns the bytes to write, possibly ''. */
+export interface StreamEncoder {
+  push(event: StreamEvent): string;
+  /** Keeps a silent stream alive. */
+  ping(): string;
+}
+
+/** Contract: pure functions of their arguments; `decode` throws DynamoError with `param` set. Unknown fields are ignored. */
+export interface Dialect {
+  readonly name: DialectName;
+  decode(body: unknown, context: DecodeContext): CommonRequest;
+  streamEncoder(request: CommonRequest, context: EncodeContext): StreamEncoder;
+  /** The whole answer as one JSON value; `events` is everything up to and including `done`. */
+  encodeWhole(request: CommonRequest, events: readonly StreamEvent[], context: EncodeContext): unknown;
+  encodeError(error: DynamoError): { status: number; body: unknown };
+}

@@ -1,0 +1,45 @@
+/** What the rest of the stack may know of an engine: how to start it, when it is ready, what it speaks. */
+import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
+
+/** A step of a worker's start, shown while it runs. */
+export interface Phase {
+  /** `download`, `weights`, `compile`, `warming`, `ready`, … */
+  name: string;
+  /** 0..1 where the engine says, else null. */
+  progress: number | null;
+}
+
+/** Why a worker died, read from its exit and log tail. */
+export interface FailureCause {
+  /** `out_of_memory`, `port_in_use`, `model_corrupt`, `unknown_flag`, `crash`. */
+  code: string;
+  /** What happened and what to try, one sentence each. */
+  message: string;
+  remedy: string;
+  /** False when a restart cannot help (bad flag, corrupt model). */
+  isRetryable: boolean;
+}
+
+/**
+ * One adapter per engine. Pure except `prepare`, which runs once before any worker starts and may take long
+ * (it reports progress); every other method answers at once and never throws.
+ */
+export interface EngineAdapter {
+  readonly name: EngineName;
+  /** One-time work for a plan, e.g. requantizing a model; must be idempotent and safe to interrupt. */
+  prepare(plan: Plan, report: (phase: Phase) => void): Promise<void>;
+  /** Argv and environment of one worker, its port and sockets already chosen. */
+  command(plan: Plan, worker: WorkerPlan): { file: string; args: string[]; env: Record<string, string> };
+  /** Phase told by one line of the worker's output, null when the line says nothing. */
+  phaseOf(line: string): Phase | null;
+  /** GET path that answers 200 when the worker can serve. */
+  readonly healthPath: string;
+  /** Milliseconds until an unready worker counts as failed. */
+  readonly readyTimeoutMs: number;
+  /** Reads the cause of a death from its facts. */
+  classify(exit: { code: number | null; signal: string | null }, tail: string[]): FailureCause;
+  /** Converts our priority (higher = more important) to the engine's body field; undefined when it has none. */
+  enginePriority(priority: number): number | undefined;
+  /** Prometheus names of the figures we scrape. */
+  readonly metrics: { running: string; waiting: string; kvUsage: string };
+}

@@ -1,0 +1,47 @@
+/** What the gateway is given by the composition root. */
+import type { WorkerLink } from '../link/types.js';
+import type { PromptService } from '../prompt/service.js';
+import type { RouterService } from '../router/types.js';
+import type { Snapshot, StampedEvent, TelemetryEvent } from '../telemetry/types.js';
+
+export interface ServedModel {
+  name: string;
+  aliases: string[];
+  contextTokens: number;
+  /** Unix seconds the stack started. */
+  created: number;
+  /** Accept any model name (agents insist on their own) and serve this model. */
+  acceptAnyName: boolean;
+  defaults: {
+    temperature?: number;
+    topP?: number;
+    topK?: number;
+    repetitionPenalty?: number;
+    maxTokens?: number;
+  };
+}
+
+export interface GatewayConfig {
+  host: string;
+  port: number;
+  /** Empty: no key needed. */
+  apiKeys: string[];
+  bodyBytes: number;
+}
+
+export interface GatewayDeps {
+  config: GatewayConfig;
+  served: ServedModel;
+  prompt: PromptService;
+  router: RouterService;
+  /** Link of a ready worker; undefined when it is gone. */
+  link(worker: string): WorkerLink | undefined;
+  /** Body field for a priority on this worker's engine, merged into the engine body. */
+  engineFields(worker: string, priority: number): Record<string, unknown>;
+  emit(event: TelemetryEvent): void;
+  snapshot(): Snapshot;
+  /** Calls back for each event from now on; returns the unsubscribe function. */
+  subscribe(listener: (event: StampedEvent) => void): () => void;
+  /** False while starting or draining. */
+  isReady(): boolean;
+}

@@ -1,0 +1,31 @@
+/** Talking to one worker. */
+import type { DynamoError } from '../errors.js';
+import type { StreamEvent } from '../request/types.js';
+
+/** Receives a stream; called in order, ends with one `done` or `error` event. */
+export interface StreamSink {
+  onEvent(event: StreamEvent): void;
+}
+
+/** Handle of one running stream. Every method is idempotent. */
+export interface StreamControl {
+  /** Stops reading from the engine: the client is slow. */
+  pause(): void;
+  resume(): void;
+  /** Ends the engine's work; the sink gets no further event. */
+  cancel(): void;
+}
+
+export interface WorkerLink {
+  readonly worker: string;
+  readonly url: string;
+  /** Sends an engine body to `path` with `stream: true` and delivers its events. Never throws. */
+  stream(path: string, body: Record<string, unknown> | Buffer, sink: StreamSink): StreamControl;
+  /** One JSON exchange (tokenize, models, …). Rejects with a DynamoError. */
+  json(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown>;
+  /** GET as text, for metrics. Rejects with a DynamoError. */
+  text(path: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export type LinkFailure = DynamoError;

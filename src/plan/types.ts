@@ -1,0 +1,100 @@
+/** A recipe's variant resolved for one host. */
+
+export type EngineName = 'vllm' | 'trtllm' | 'sglang' | 'embedded' | 'simulator' | 'external';
+
+export interface GpuInfo {
+  index: number;
+  name: string;
+  /** Family name used in recipes: `h100`, `h200`, `b200`, …; empty when unknown. */
+  family: string;
+  memoryBytes: number;
+  freeBytes: number;
+}
+
+/** What this machine has, probed once. Unknown facts are null, never invented. */
+export interface HostSnapshot {
+  platform: NodeJS.Platform;
+  arch: string;
+  cpus: number;
+  cpuModel: string;
+  memoryBytes: number;
+  freeMemoryBytes: number;
+  gpus: GpuInfo[];
+  driver: string | null;
+  nodeVersion: string;
+  /** Free bytes where models and the disk tier live. */
+  diskFreeBytes: number | null;
+}
+
+/** ZMQ addresses a worker publishes its KV events on. */
+export interface EventEndpoints {
+  /** PUB socket, `ipc://…` or `tcp://…`. */
+  events: string;
+  /** ROUTER socket that replays past batches. */
+  replay: string;
+  topic: string;
+}
+
+/** Everything needed to start one worker; pure data, printable. */
+export interface WorkerPlan {
+  id: string;
+  engine: EngineName;
+  /** Program to run. */
+  file: string;
+  args: string[];
+  /** Variables added to an allow-listed environment. */
+  env: Record<string, string>;
+  host: string;
+  /** Loopback port; 0 in a printed plan, chosen when the stack starts. */
+  port: number;
+  gpus: number[];
+  events: EventEndpoints | null;
+  /** Tokens per KV block. */
+  blockTokens: number;
+  /** KV blocks, when the plan knows. */
+  kvBlocks: number | null;
+  /** Context window in tokens. */
+  contextTokens: number;
+}
+
+export interface Plan {
+  recipe: string;
+  title: string;
+  variant: string;
+  engine: EngineName;
+  /** Name clients use. */
+  servedModel: string;
+  /** Other names that mean the same model. */
+  aliases: string[];
+  /** Model file or hub id. */
+  model: ModelRef;
+  workers: WorkerPlan[];
+  contextTokens: number;
+  blockTokens: number;
+  /** Why this variant, in sentences. */
+  reasons: string[];
+  /** Memory arithmetic and other facts, as printed by `dynamo plan`. */
+  notes: string[];
+  defaults: {
+    temperature?: number;
+    topP?: number;
+    topK?: number;
+    repetitionPenalty?: number;
+    maxTokens?: number;
+  };
+}
+
+export type ModelRef =
+  | { kind: 'gguf'; name: string; path: string; sha256: string | null }
+  | { kind: 'hub'; id: string; revision: string };
+
+/** Why a variant cannot run here. */
+export interface Refusal {
+  variant: string;
+  /** One sentence: what it needs and what this host has. */
+  reason: string;
+}
+
+export type PlanResult =
+  | { ok: true; plan: Plan }
+  | { ok: false; recipe: string; refusals: Refusal[]; suggestion: string | null };

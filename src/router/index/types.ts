@@ -1,0 +1,54 @@
+/**
+ * The block index: which worker holds which block on which tier.
+ *
+ * Two kinds of 64-bit hash meet here and must not be mixed up. *Local* hashes are ours (XXH3 of a block's
+ * tokens) and name positions in the trie. *Engine* hashes are opaque ids an engine made up; they only resolve
+ * parents and removals of that worker. Both travel as `BigUint64Array` (8 little-endian bytes each) and are
+ * never boxed one by one.
+ */
+import type { Tier } from '../types.js';
+
+/** Worker slot in the index, 0 .. 63. */
+export type Lane = number;
+
+export interface IndexStats {
+  /** (worker, tier, block) memberships held. */
+  blocks: number;
+  /** Bytes of memory held. */
+  bytes: number;
+  /** Stores whose parent was unknown and that were dropped. */
+  orphans: number;
+}
+
+/**
+ * Contract: synchronous, never throws on unknown hashes, exact when blocks are removed from the middle
+ * (a hole ends the prefix until it is refilled). Engine hash 0 is mapped to another value by the caller.
+ */
+export interface BlockIndex {
+  /** Reserves a lane; `blocks` is the number of blocks the engine announced, 0 when unknown. */
+  addLane(blocks: number): Lane;
+  /** Forgets everything a lane holds and frees it. */
+  dropLane(lane: Lane): void;
+  /**
+   * Blocks became readable. `parent` is the engine hash of the block before the first one, 0n for a root.
+   * Returns false when the parent is unknown (the store is dropped and counted as orphan).
+   */
+  store(
+    lane: Lane,
+    tier: Tier,
+    parent: bigint,
+    engineHashes: BigUint64Array,
+    localHashes: BigUint64Array,
+  ): boolean;
+  /** Blocks left; unknown hashes are ignored. Returns how many were known. */
+  remove(lane: Lane, tier: Tier, engineHashes: BigUint64Array): number;
+  /** Everything a lane holds on a tier left (all tiers when omitted). */
+  clear(lane: Lane, tier?: Tier): void;
+  /**
+   * Longest prefix per lane. Writes blocks matched on `gpu` into `out[lane * 4]`, then how many further blocks
+   * `cpu`, `disk`, `remote` continue it by. `out` has 64 * 4 entries; lanes without a match are zeroed.
+   * Returns the best total.
+   */
+  match(localHashes: BigUint64Array, out: Uint32Array): number;
+  stats(): IndexStats;
+}

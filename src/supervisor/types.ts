@@ -1,0 +1,31 @@
+/** What the supervisor is given and what it tells. */
+import type { EngineAdapter, Phase } from '../engines/types.js';
+import type { Plan, WorkerPlan } from '../plan/types.js';
+
+export type LifecycleState = 'starting' | 'ready' | 'draining' | 'failed' | 'restarting' | 'stopped';
+
+export interface SupervisedWorker {
+  plan: Plan;
+  worker: WorkerPlan;
+  adapter: EngineAdapter;
+}
+
+/** Facts, in order, per worker. A listener may not throw. */
+export interface SupervisorObserver {
+  onState(
+    worker: string,
+    state: LifecycleState,
+    facts: { phase: Phase; pid: number | null; reason?: string; restarts: number },
+  ): void;
+  onLog(worker: string, line: string): void;
+}
+
+/** Owner of every worker process; nobody else starts or stops one. */
+export interface SupervisorService {
+  /** Starts all workers in parallel; resolves when all are ready, rejects with DynamoError `worker_failed` when one cannot. */
+  start(): Promise<void>;
+  /** Drains (stop ladder with one shared deadline) and awaits every exit. Idempotent. */
+  stop(options: { isGraceful: boolean }): Promise<void>;
+  /** Last lines of a worker's output. */
+  tail(worker: string): string[];
+}

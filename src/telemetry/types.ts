@@ -1,0 +1,178 @@
+/** Everything that can happen, and the snapshot those events reduce to (`status --json`). */
+import type { DialectName, Usage } from '../request/types.js';
+import type { Tier, TierBlocks } from '../router/types.js';
+
+export type WorkerState = 'starting' | 'ready' | 'draining' | 'failed' | 'restarting' | 'stopped';
+export type StackState = 'starting' | 'ready' | 'degraded' | 'draining' | 'stopped';
+export type FeedState = 'events' | 'approximate' | 'none';
+
+/** Past facts, `area.fact`. `at` is Unix milliseconds, stamped by the bus. */
+export type TelemetryEvent =
+  | { type: 'stack.state'; state: StackState; reason?: string }
+  | {
+      type: 'worker.state';
+      worker: string;
+      state: WorkerState;
+      phase?: string;
+      progress?: number | null;
+      pid?: number;
+      url?: string;
+      reason?: string;
+    }
+  | {
+      type: 'worker.info';
+      worker: string;
+      engine: string;
+      engineVersion: string;
+      gpus: number[];
+      blockTokens: number;
+      blocksTotal: number;
+    }
+  | { type: 'worker.load'; worker: string; running: number; waiting: number; kvUsage: number }
+  | { type: 'worker.log'; worker: string; line: string }
+  | { type: 'feed.state'; worker: string; state: FeedState; reason?: string }
+  | { type: 'feed.gap'; worker: string; expected: number; got: number; isFilled: boolean }
+  | { type: 'index.stats'; blocks: number; bytes: number; events: number }
+  | { type: 'tier.stats'; tiers: TierSnapshot[] }
+  | { type: 'booking.load'; worker: string; requests: number; prefillTokens: number; decodeBlocks: number }
+  | {
+      type: 'request.started';
+      id: string;
+      dialect: DialectName;
+      model: string;
+      session?: string;
+      harness?: string;
+      role?: string;
+      isStream: boolean;
+    }
+  | {
+      type: 'request.routed';
+      id: string;
+      worker: string;
+      promptTokens: number;
+      predictedTokens: number;
+      predictedByTier?: TierBlocks;
+      reachableTokens: number;
+      queueMs: number;
+      overheadMs: number;
+    }
+  | { type: 'request.first_token'; id: string; ttftMs: number }
+  | { type: 'request.tokens'; id: string; count: number; itlMs: number[] }
+  | { type: 'request.finished'; id: string; usage: Usage | null; e2eMs: number; stopReason: string }
+  | { type: 'request.failed'; id: string; code: string; message: string; e2eMs: number }
+  | { type: 'request.cancelled'; id: string; e2eMs: number }
+  | { type: 'request.rejected'; id: string; code: string; message: string }
+  | { type: 'warning'; code: string; message: string; worker?: string; request?: string };
+
+export type StampedEvent = TelemetryEvent & { at: number; sequence: number };
+
+/** Milliseconds. Null before the first sample. */
+export interface LatencySummary {
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  count: number;
+}
+
+export interface WorkerSnapshot {
+  id: string;
+  engine: string;
+  engineVersion: string;
+  state: WorkerState;
+  phase: string;
+  pid: number | null;
+  url: string;
+  gpus: number[];
+  feed: FeedState;
+  kv: { blockTokens: number; blocksTotal: number; blocksUsed: number };
+  active: { requests: number; waiting: number; prefillTokens: number; decodeBlocks: number };
+  promptTokens: number;
+  cachedTokens: number;
+  generatedTokens: number;
+  /** Output tokens per second over the last ten seconds. */
+  tokensPerSecond: number;
+  restarts: number;
+  lastError: string | null;
+}
+
+export interface TierSnapshot {
+  name: Tier;
+  bytes: number;
+  bytesMax: number;
+  blocks: number;
+  hitTokens: number;
+  readBytes: number;
+  writtenBytes: number;
+  evicted: number;
+}
+
+export interface SessionSnapshot {
+  id: string;
+  harness: string;
+  role: string;
+  requests: number;
+  hitRate: number | null;
+  lastSeenAt: number;
+  worker: string;
+}
+
+/** One line of the screen's request list, newest first. */
+export interface RequestSnapshot {
+  id: string;
+  dialect: DialectName;
+  state: 'queued' | 'active' | 'done' | 'failed' | 'cancelled' | 'rejected';
+  session: string | null;
+  worker: string | null;
+  promptTokens: number;
+  cachedTokens: number;
+  predictedTokens: number;
+  outputTokens: number;
+  ttftMs: number | null;
+  startedAt: number;
+}
+
+export interface Snapshot {
+  version: 1;
+  at: number;
+  stack: {
+    name: string;
+    pid: number;
+    state: StackState;
+    url: string;
+    recipe: string;
+    variant: string;
+    model: string;
+    router: string;
+    startedAt: number;
+    isSimulated: boolean;
+  };
+  workers: WorkerSnapshot[];
+  requests: {
+    total: number;
+    failed: number;
+    cancelled: number;
+    rejected: number;
+    active: number;
+    queued: number;
+  };
+  tokens: { prompt: number; cached: number; predicted: number; reachable: number; generated: number };
+  /** Token-weighted, 0..1; null before the first request. */
+  hitRate: { total: number | null; lastMinute: number | null; reachable: number | null };
+  /** Cached prompt tokens ÷ computed prompt tokens. */
+  readWriteRatio: number | null;
+  tiers: TierSnapshot[];
+  latency: {
+    ttftMs: LatencySummary;
+    itlMs: LatencySummary;
+    queueMs: LatencySummary;
+    overheadMs: LatencySummary;
+    e2eMs: LatencySummary;
+  };
+  index: { blocks: number; bytes: number; events: number; gaps: number; resyncs: number };
+  sessions: SessionSnapshot[];
+  recent: RequestSnapshot[];
+  /** Newest warnings, at most 20. */
+  warnings: { at: number; code: string; message: string }[];
+  /** TTFT p50 per 5-second bucket, newest last, at most 60; null where nothing finished. */
+  ttftHistory: (number | null)[];
+}
