@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+// Hands argv to oclif. `--version` is answered, and an old Node refused, before anything is imported.
+const [major, minor] = process.versions.node.split('.').map(Number);
+const argv = process.argv.slice(2);
+
+if (major < 20 || (major === 20 && minor < 20)) {
+  process.stderr.write(`dynamo: Node ${process.versions.node} is too old; dynamo needs 20.20 or newer.\n  Install it from nodejs.org.\n`);
+  process.exitCode = 1;
+} else if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v' || argv[0] === 'version')) {
+  const { readFileSync } = await import('node:fs');
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  process.stdout.write(`dynamo ${version}\n`);
+} else {
+  process.env.NODE_ENV ??= 'production';
+  const { execute } = await import('@oclif/core');
+  await execute({ dir: import.meta.url });
+}

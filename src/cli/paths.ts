@@ -1,0 +1,73 @@
+/** Where dynamo keeps things. `DYNAMO_HOME` moves all four folders under one; else the XDG rules hold. */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+export interface Paths {
+  /** Settings and the user's own recipes. */
+  config: string;
+  /** Models, engine environments, disk tier. */
+  data: string;
+  /** One folder per stack: stack.json, logs, recordings. */
+  state: string;
+  /** One folder per stack, mode 0700: admin and event sockets. */
+  runtime: string;
+}
+
+export type Environment = Record<string, string | undefined>;
+
+/**
+ * Longest folder in which our socket names still fit into a unix socket address (107 bytes on Linux, 103 on
+ * macOS): `<runtime>/<stack>/w63-replay.sock` adds up to 48 bytes.
+ */
+const RUNTIME_BYTES_MAX = 54;
+
+export function resolvePaths(env: Environment = process.env): Paths {
+  const home = env['DYNAMO_HOME'];
+  if (home) {
+    const root = path.resolve(home);
+    return {
+      config: path.join(root, 'config'),
+      data: path.join(root, 'data'),
+      state: path.join(root, 'state'),
+      runtime: shortRuntime(path.join(root, 'run')),
+    };
+  }
+  const user = os.homedir();
+  const xdg = (name: string, fallback: string) => path.join(absolute(env[name]) ?? path.join(user, fallback), 'dynamo');
+  const runtimeBase = absolute(env['XDG_RUNTIME_DIR']) ?? path.join(os.tmpdir(), `dynamo-${userId()}`);
+  return {
+    config: xdg('XDG_CONFIG_HOME', '.config'),
+    data: xdg('XDG_DATA_HOME', path.join('.local', 'share')),
+    state: xdg('XDG_STATE_HOME', path.join('.local', 'state')),
+    runtime: shortRuntime(path.join(runtimeBase, 'dynamo')),
+  };
+}
+
+export const modelsDir = (paths: Paths): string => path.join(paths.data, 'models');
+export const stackStateDir = (paths: Paths, name: string): string => path.join(paths.state, name);
+export const stackRuntimeDir = (paths: Paths, name: string): string => path.join(paths.runtime, name);
+export const adminSocket = (paths: Paths, name: string): string =>
+  process.platform === 'win32' ? `\\\\.\\pipe\\dynamo-${userId()}-${name}` : path.join(stackRuntimeDir(paths, name), 'admin.sock');
+
+/** Creates a folder only its owner can enter. */
+export function makePrivateDir(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+}
+
+/** A runtime folder too deep for a socket address is replaced by a short one derived from it. */
+function shortRuntime(dir: string): string {
+  if (Buffer.byteLength(dir) <= RUNTIME_BYTES_MAX) return dir;
+  const tag = createHash('sha256').update(dir).digest('hex').slice(0, 12);
+  return path.join(os.tmpdir(), `dynamo-${userId()}-${tag}`);
+}
+
+/** XDG says relative values must be ignored. */
+function absolute(value: string | undefined): string | undefined {
+  return value && path.isAbsolute(value) ? value : undefined;
+}
+
+function userId(): string {
+  return String(process.getuid?.() ?? os.userInfo().username);
+}
