@@ -162,7 +162,7 @@ export class DynamoError extends Error {
   constructor(
     code: ErrorCode,
     fields: ErrorFields = {},
-    options: { cause?: unknown; param?: string; status?: number } = {},
+    options: { cause?: unknown; param?: string; status?: number; exit?: number } = {},
   ) {
     const found: ErrorEntry = ERRORS[code];
     super(fill(found.template, fields), { cause: options.cause });
@@ -171,7 +171,7 @@ export class DynamoError extends Error {
     this.fields = fields;
     this.remedy = fill(found.remedy, fields);
     this.status = options.status ?? found.status;
-    this.exit = found.exit;
+    this.exit = options.exit ?? found.exit;
     this.param = options.param ?? null;
   }
 }

@@ -1,0 +1,57 @@
+/** The admin socket: what only this machine's user may do. Reads go to the gateway's own routes. */
+import { chmodSync, rmSync } from 'node:fs';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+
+export interface AdminActions {
+  /** Ends the stack; resolves at once, the process ends when it is done. */
+  stop(options: { isGraceful: boolean }): void;
+}
+
+export interface AdminServer {
+  close(): Promise<void>;
+}
+
+/** Listens on a unix socket only its owner can open. The folder is private already; the mode is a second lock. */
+export async function listenAdmin(
+  socketPath: string,
+  read: (request: IncomingMessage, response: ServerResponse) => void,
+  actions: AdminActions,
+): Promise<AdminServer> {
+  if (process.platform !== 'win32') rmSync(socketPath, { force: true });
+  const server = http.createServer((request, response) => handle(request, response, read, actions));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socketPath, () => resolve());
+  });
+  if (process.platform !== 'win32') chmodSync(socketPath, 0o600);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  read: (request: IncomingMessage, response: ServerResponse) => void,
+  actions: AdminActions,
+): void {
+  const [path, query] = (request.url ?? '/').split('?');
+  if (path === '/admin/ping') return answer(response, 200, { pid: process.pid });
+  if (path === '/admin/stop' && request.method === 'POST') {
+    answer(response, 202, { stopping: true });
+    actions.stop({ isGraceful: !(query ?? '').includes('now=1') });
+    return;
+  }
+  if (path?.startsWith('/dynamo/v1/')) return read(request, response);
+  answer(response, 404, { error: { message: `there is no admin route ${request.method} ${path}` } });
+}
+
+function answer(response: ServerResponse, status: number, value: unknown): void {
+  const body = JSON.stringify(value);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}

@@ -1,0 +1,28 @@
+/** What `dynamo up` decided, as the stack process receives it on stdin: one JSON value, never in argv (keys). */
+import type { Paths } from '../cli/paths.js';
+import type { Plan } from '../plan/types.js';
+
+export interface StackSpec {
+  name: string;
+  paths: Paths;
+  plan: Plan;
+  host: string;
+  port: number;
+  apiKeys: string[];
+  /** Routing policy by name. */
+  router: string;
+  /** `--set` values that are not the recipe's. */
+  settings: Record<string, string | number | boolean>;
+  /** Milliseconds (Unix) at which the user pressed return; start-up time is counted from here. */
+  askedAt: number;
+}
+
+/** Messages of the stack process to the command that started it, over node's IPC channel. */
+export type StartMessage =
+  | { type: 'step'; text: string }
+  | { type: 'worker'; worker: string; state: string; phase: string; progress: number | null }
+  | { type: 'ready'; url: string; model: string; workers: number; startMs: number }
+  | { type: 'failed'; message: string; remedy: string; exit: number };
+
+/** The only message the other way. */
+export type LaunchMessage = { type: 'stop' };
