@@ -55,6 +55,8 @@ export interface WorkerPlan {
   kvBlocks: number | null;
   /** Context window in tokens. */
   contextTokens: number;
+  /** Concurrent sequences, each with a whole context of KV memory (embedded engine). */
+  slots?: number;
 }
 
 export interface Plan {
@@ -75,6 +77,14 @@ export interface Plan {
   reasons: string[];
   /** Memory arithmetic and other facts, as printed by `dynamo plan`. */
   notes: string[];
+  /** The variant's own engine arguments; the engine's adapter puts them into each worker's argv. */
+  engineArgs?: string[];
+  /** The variant's own variables, e.g. `VLLM_USE_FLASHINFER_MOE_FP4`. */
+  engineEnv?: Record<string, string>;
+  /** Oldest engine release the variant works with. */
+  minEngineVersion?: string | null;
+  /** Tensor type the embedded engine converts the model to at first use; null keeps the file as it is. */
+  requantize?: 'q8_0' | null;
   defaults: {
     temperature?: number;
     topP?: number;

@@ -28,4 +28,17 @@ export interface SupervisorService {
   stop(options: { isGraceful: boolean }): Promise<void>;
   /** Last lines of a worker's output. */
   tail(worker: string): string[];
+  /** What runs now, to be kept in the stack's state file for `reapLeftovers`. Linux only; empty elsewhere. */
+  processes(): ProcessEntry[];
+}
+
+/** Names one process of ours beyond doubt: a pid alone may have been given to somebody else. */
+export interface ProcessEntry {
+  pid: number;
+  /** Clock ticks after boot, field 22 of `/proc/PID/stat`. */
+  startTime: number;
+  /** Program and arguments, one space between. */
+  commandLine: string;
+  /** Value of DYNAMO_WORKER in its environment, inherited by what it forks. */
+  mark: string;
 }
