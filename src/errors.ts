@@ -108,6 +108,12 @@ export const ERRORS = {
     'Without a network, put {file} (SHA-256 {sha256}) at {path}.',
   ),
   model_missing: entry(500, 1, 'The model file {path} does not exist.', '{remedy}'),
+  model_invalid: entry(
+    500,
+    1,
+    'The model file {path} cannot be used: {detail}',
+    'Give a whole GGUF file of a chat model, or fetch it again.',
+  ),
   disk_full: entry(
     500,
     1,

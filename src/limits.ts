@@ -45,6 +45,10 @@ export const LIMITS = {
   eventBacklog: 10_000,
   /** Workers of one stack: lanes of the index. */
   workersMax: 64,
+  /** Metadata head of a GGUF file; a 256k-token vocabulary with merges needs about 20 MB. */
+  ggufHeadBytes: 256 * 1024 * 1024,
+  /** Metadata entries of a GGUF file; real ones have under 100. */
+  ggufEntries: 65_536,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;
