@@ -28,17 +28,19 @@ export interface SupervisorService {
   stop(options: { isGraceful: boolean }): Promise<void>;
   /** Last lines of a worker's output. */
   tail(worker: string): string[];
-  /** What runs now, to be kept in the stack's state file for `reapLeftovers`. Linux only; empty elsewhere. */
+  /** What runs now, to be kept in the stack's state file for `reapLeftovers`. */
   processes(): ProcessEntry[];
 }
 
 /** Names one process of ours beyond doubt: a pid alone may have been given to somebody else. */
 export interface ProcessEntry {
+  /** Worker. */
+  id: string;
   pid: number;
-  /** Clock ticks after boot, field 22 of `/proc/PID/stat`. */
-  startTime: number;
+  /** Clock ticks after boot, field 22 of `/proc/PID/stat`; null where the system does not say (never reaped then). */
+  startTime: string | null;
   /** Program and arguments, one space between. */
   commandLine: string;
   /** Value of DYNAMO_WORKER in its environment, inherited by what it forks. */
-  mark: string;
+  mark?: string;
 }
