@@ -6,7 +6,10 @@ import { type Recipe, recipeSchema } from './schema.js';
 /** Longest window a worker opens unasked: a model trained for 128k would claim gigabytes of KV memory per slot. */
 const CONTEXT_TOKENS_MAX = 8_192;
 
-type OwnFacts = Pick<ModelFacts, 'path' | 'fileBytes' | 'name' | 'contextTokens' | 'kvBytesPerToken' | 'layers' | 'kvHeads'>;
+type OwnFacts = Pick<
+  ModelFacts,
+  'path' | 'fileBytes' | 'name' | 'contextTokens' | 'kvBytesPerToken' | 'layers' | 'kvHeads'
+>;
 
 export function recipeForGguf(facts: OwnFacts): Recipe {
   const name = slug(path.parse(facts.path).name);
@@ -40,6 +43,9 @@ export function recipeForGguf(facts: OwnFacts): Recipe {
 }
 
 function slug(text: string): string {
-  const plain = text.toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '');
+  const plain = text
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '');
   return plain.slice(0, 64) || 'model';
 }

@@ -45,7 +45,10 @@ export async function loadRecipe(nameOrPath: string, sources: RecipeSources): Pr
 }
 
 /** Every recipe by name, user ones first; a broken file is listed with its problems and breaks nothing else. */
-export async function listRecipes({ userDir, builtInDir = builtInRecipes() }: RecipeSources): Promise<RecipeEntry[]> {
+export async function listRecipes({
+  userDir,
+  builtInDir = builtInRecipes(),
+}: RecipeSources): Promise<RecipeEntry[]> {
   const own = await readFolder(userDir, 'user');
   const names = new Set(own.map(({ name }) => name));
   const shipped = await readFolder(builtInDir, 'built-in');
@@ -53,7 +56,9 @@ export async function listRecipes({ userDir, builtInDir = builtInRecipes() }: Re
 }
 
 /** Every problem of one file; empty when it is a good recipe. Rejects with `unknown_recipe` when it cannot be read. */
-export async function checkRecipe(file: string): Promise<{ recipe: Recipe | null; problems: RecipeProblem[] }> {
+export async function checkRecipe(
+  file: string,
+): Promise<{ recipe: Recipe | null; problems: RecipeProblem[] }> {
   const parsed = parseRecipe(await readBounded(file));
   return parsed.ok ? { recipe: parsed.recipe, problems: [] } : { recipe: null, problems: parsed.problems };
 }
@@ -70,10 +75,15 @@ export function builtInRecipes(): string {
 }
 
 export function invalidRecipe(file: string, problems: RecipeProblem[]): DynamoError {
-  return new DynamoError('invalid_recipe', { file, count: problems.length, problems: formatProblems(problems) });
+  return new DynamoError('invalid_recipe', {
+    file,
+    count: problems.length,
+    problems: formatProblems(problems),
+  });
 }
 
-const isPath = (text: string): boolean => text.includes('/') || text.includes(path.sep) || /\.ya?ml$/i.test(text);
+const isPath = (text: string): boolean =>
+  text.includes('/') || text.includes(path.sep) || /\.ya?ml$/i.test(text);
 
 async function loadFile(file: string): Promise<Recipe> {
   const { recipe, problems } = await checkRecipe(file);
@@ -114,7 +124,11 @@ async function readBounded(file: string): Promise<string> {
   } catch (error) {
     if (error instanceof DynamoError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'error';
-    throw new DynamoError('unknown_recipe', { name: file, suggestion: `The file cannot be read (${code}).` }, { cause: error });
+    throw new DynamoError(
+      'unknown_recipe',
+      { name: file, suggestion: `The file cannot be read (${code}).` },
+      { cause: error },
+    );
   }
 }
 
@@ -123,6 +137,8 @@ function unknownRecipe(wanted: string, entries: RecipeEntry[]): DynamoError {
   const near = nearestNames(wanted, [...new Set(names)]);
   const listed = [...new Set(entries.map(({ name }) => name))].join(', ');
   const suggestion =
-    near.length > 0 ? `Did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : `There are: ${listed}.`;
+    near.length > 0
+      ? `Did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?`
+      : `There are: ${listed}.`;
   return new DynamoError('unknown_recipe', { name: wanted, suggestion });
 }

@@ -1,8 +1,8 @@
 /** YAML text → recipe, or every problem with its path and place in the file. Pure. */
-import { isMap, isNode, isPair, LineCounter, type Document, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isPair, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { LIMITS } from '../limits.js';
-import { recipeSchema, type Recipe } from './schema.js';
+import { type Recipe, recipeSchema } from './schema.js';
 
 export interface RecipeProblem {
   /** `variants[0].args.port`; empty for the file as a whole. */
@@ -75,7 +75,8 @@ function problemsOf(issue: z.core.$ZodIssue, document: Document, lines: LineCoun
     message,
     ...placeOf(where, document, lines),
   });
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => at([...path, key], 'is not a known key'));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => at([...path, key], 'is not a known key'));
   if (issue.code === 'invalid_key') return [at(path, issue.issues.map((inner) => inner.message).join('; '))];
   return [at(path, sentenceOf(issue, document.hasIn(path)))];
 }
@@ -83,7 +84,8 @@ function problemsOf(issue: z.core.$ZodIssue, document: Document, lines: LineCoun
 function sentenceOf(issue: z.core.$ZodIssue, isPresent: boolean): string {
   if (!isPresent && (issue.code === 'invalid_type' || issue.code === 'invalid_union')) return 'is missing';
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) return 'must be one of vllm, embedded';
+  if (issue.code === 'invalid_union' && issue.discriminator !== undefined)
+    return 'must be one of vllm, embedded';
   return issue.message;
 }
 
@@ -96,7 +98,11 @@ function formatPath(path: (string | number)[]): string {
 }
 
 /** Place of the key, else of its nearest parent that is in the file. */
-function placeOf(path: (string | number)[], document: Document, lines: LineCounter): Pick<RecipeProblem, 'line' | 'column'> {
+function placeOf(
+  path: (string | number)[],
+  document: Document,
+  lines: LineCounter,
+): Pick<RecipeProblem, 'line' | 'column'> {
   for (let depth = path.length; depth >= 0; depth--) {
     const offset = offsetOf(path.slice(0, depth), document);
     if (offset === null) continue;
@@ -110,7 +116,9 @@ function offsetOf(path: (string | number)[], document: Document): number | null 
   if (path.length === 0) return document.contents?.range?.[0] ?? null;
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   if (isMap(parent)) {
-    const pair = parent.items.find(({ key }) => (isNode(key) && 'value' in key ? key.value : key) === path.at(-1));
+    const pair = parent.items.find(
+      ({ key }) => (isNode(key) && 'value' in key ? key.value : key) === path.at(-1),
+    );
     const key = isPair(pair) ? pair.key : undefined;
     return isNode(key) ? (key.range?.[0] ?? null) : null;
   }

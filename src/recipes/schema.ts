@@ -81,7 +81,10 @@ const parallel = z.strictObject({
 
 const tier = z.strictObject({
   name: z.enum(['cpu', 'disk', 'remote']),
-  size: z.string().regex(/^\d+(\.\d+)?(MiB|GiB|TiB)$/, 'must be a size like 64GiB').optional(),
+  size: z
+    .string()
+    .regex(/^\d+(\.\d+)?(MiB|GiB|TiB)$/, 'must be a size like 64GiB')
+    .optional(),
   at: z.string().max(1_024).optional(),
 });
 
@@ -146,9 +149,7 @@ export const recipeSchema = z
     licence: z.string().min(1).max(128),
     model,
     variants: z.array(variant).min(1, 'must have at least one variant').max(32),
-    defaults: z
-      .strictObject({ workers: count.max(64).optional(), max_tokens: count.optional() })
-      .default({}),
+    defaults: z.strictObject({ workers: count.max(64).optional(), max_tokens: count.optional() }).default({}),
     harness: harness.default({}),
   })
   .superRefine((recipe, context) => {

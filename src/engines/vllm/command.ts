@@ -1,0 +1,65 @@
+/** Argv and environment of one vLLM worker. Pure. */
+import type { EventEndpoints, Plan, WorkerPlan } from '../../plan/types.js';
+
+/**
+ * The complete command line. Before the stack has chosen sockets the printed plan shows where they will be.
+ * Flags are those of vLLM 0.16-0.32; `minEngineVersion` of the plan says what the model itself needs.
+ */
+export function vllmCommand(plan: Plan, worker: WorkerPlan): Pick<WorkerPlan, 'file' | 'args' | 'env'> {
+  return { file: 'vllm', args: vllmArgs(plan, worker), env: vllmEnv(plan, worker) };
+}
+
+function vllmArgs(plan: Plan, worker: WorkerPlan): string[] {
+  const model = plan.model.kind === 'hub' ? plan.model.id : plan.model.path;
+  const revision =
+    plan.model.kind === 'hub' && plan.model.revision !== 'main' ? ['--revision', plan.model.revision] : [];
+  return [
+    'serve',
+    model,
+    ...revision,
+    '--served-model-name',
+    plan.servedModel,
+    '--host',
+    worker.host,
+    '--port',
+    String(worker.port),
+    '--max-model-len',
+    String(worker.contextTokens),
+    '--block-size',
+    String(worker.blockTokens),
+    ...(plan.engineArgs ?? []),
+    // Without it a priority is accepted and silently ignored.
+    '--scheduling-policy',
+    'priority',
+    // Off by default; cached tokens, and so every hit rate, come from it.
+    '--enable-prompt-tokens-details',
+    '--kv-events-config',
+    kvEventsConfig(worker.events ?? plannedEndpoints(worker.id)),
+  ];
+}
+
+function kvEventsConfig({ events, replay, topic }: EventEndpoints): string {
+  return JSON.stringify({
+    enable_kv_cache_events: true,
+    publisher: 'zmq',
+    endpoint: events,
+    replay_endpoint: replay,
+    topic,
+  });
+}
+
+/** Stand-ins for a printed plan: `RUNTIME` is the stack's private folder, made when it starts. */
+function plannedEndpoints(id: string): EventEndpoints {
+  return { events: `ipc://RUNTIME/${id}-events.sock`, replay: `ipc://RUNTIME/${id}-replay.sock`, topic: '' };
+}
+
+function vllmEnv(plan: Plan, worker: WorkerPlan): Record<string, string> {
+  return {
+    ...(worker.gpus.length > 0 ? { CUDA_VISIBLE_DEVICES: worker.gpus.join(',') } : {}),
+    // Workers that share a disk tier must name equal blocks equally; older releases seed their hashes with it.
+    PYTHONHASHSEED: '0',
+    // Nothing leaves this machine unasked.
+    VLLM_NO_USAGE_STATS: '1',
+    ...plan.engineEnv,
+  };
+}

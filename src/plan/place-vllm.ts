@@ -1,0 +1,133 @@
+/** Where vLLM workers go: which GPUs, and whether weights and one whole context fit. Pure. */
+import type { Recipe, VllmVariant } from '../recipes/schema.js';
+import { soldGb } from './hardware.js';
+import { contextOf, type GpuRoom, gpuRoom, gpuUtilization } from './memory.js';
+import { bareWorker, type Placement, type PlacementWishes } from './placement.js';
+import type { GpuInfo, HostSnapshot } from './types.js';
+import { formatBytes, formatCount } from './units.js';
+
+export function placeVllm(
+  recipe: Recipe,
+  variant: VllmVariant,
+  host: HostSnapshot,
+  wishes: PlacementWishes,
+): Placement {
+  const perWorker = variant.parallel.tp;
+  if (host.gpus.length === 0) return { ok: false, reason: `${needs(variant)}, this host has no GPU` };
+  if (host.platform !== 'linux')
+    return { ok: false, reason: `vLLM needs Linux, this host is ${host.platform}` };
+  const suited = suitedGpus(variant, host, wishes.isChosen);
+  if (suited.length === 0)
+    return { ok: false, reason: `${needs(variant)}, this host has ${describeGpus(host.gpus)}` };
+  const free = suited.filter((gpu) => gpu.freeBytes >= gpu.memoryBytes * gpuUtilization(variant));
+  const possible = Math.floor(free.length / perWorker);
+  const count = wishes.workers ?? recipe.defaults.workers ?? possible;
+  if (possible === 0 || count > possible) {
+    return { ok: false, reason: tooFewGpus(variant, { suited, free, workers: Math.max(1, count) }) };
+  }
+  const context = contextOf(recipe, variant);
+  const smallest = free.reduce((a, b) => (b.memoryBytes < a.memoryBytes ? b : a));
+  const room = gpuRoom(recipe, variant, smallest);
+  if (room.kvTokens < context) return { ok: false, reason: tooSmall(room, context) };
+  return {
+    ok: true,
+    workers: Array.from({ length: count }, (_, index) => ({
+      ...bareWorker(`w${index}`, 'vllm', context, variant.block_tokens),
+      gpus: free.slice(index * perWorker, (index + 1) * perWorker).map((gpu) => gpu.index),
+      kvBlocks: Math.floor(room.kvTokens / variant.block_tokens),
+    })),
+    engineArgs: engineArgs(variant),
+    reasons: reasonsFor(variant, { free, suited, count }),
+    notes: notesFor(room, context, perWorker),
+  };
+}
+
+/** `{tool-call-parser: glm47, trust-remote-code: true}` → argv; `false` leaves a flag out. */
+function engineArgs({ parallel, args }: VllmVariant): string[] {
+  const flags = ['--tensor-parallel-size', String(parallel.tp)];
+  if (parallel.ep) flags.push('--enable-expert-parallel');
+  for (const [name, value] of Object.entries(args)) {
+    if (value === false || value === 'false') continue;
+    flags.push(`--${name}`);
+    if (value !== true && value !== 'true') flags.push(String(value));
+  }
+  return flags;
+}
+
+/** GPUs of the family with most of them among those the variant names; all of one family, as shards must be alike. */
+function suitedGpus(variant: VllmVariant, { gpus }: HostSnapshot, isChosen: boolean): GpuInfo[] {
+  const families = new Set(variant.hardware.map(({ gpu }) => gpu));
+  const isSuited = ({ family }: GpuInfo): boolean => families.has(family);
+  const candidates = gpus.some(isSuited) || !isChosen ? gpus.filter(isSuited) : gpus;
+  const groups = new Map<string, GpuInfo[]>();
+  for (const gpu of candidates) {
+    const key = gpu.family === '' ? gpu.name : gpu.family;
+    groups.set(key, [...(groups.get(key) ?? []), gpu]);
+  }
+  return [...groups.values()].sort((a, b) => b.length - a.length)[0] ?? [];
+}
+
+/** `needs 8 × 141 GB of GPU memory (h200, b200 or b300)`. */
+function needs({ parallel, hardware }: VllmVariant): string {
+  const sizes = hardware.flatMap(({ gpu }) => soldGb(gpu) ?? []);
+  const size = sizes.length > 0 ? `${Math.min(...sizes)} GB of GPU memory` : 'GPUs';
+  const families = [...new Set(hardware.map(({ gpu }) => gpu))];
+  const last = families.at(-1)!;
+  const listed = families.length > 1 ? `${families.slice(0, -1).join(', ')} or ${last}` : last;
+  return `needs ${parallel.tp} × ${size} (${listed})`;
+}
+
+/** `8 × NVIDIA H100 80GB HBM3`. */
+export function describeGpus(gpus: GpuInfo[]): string {
+  const counts = new Map<string, number>();
+  for (const { name } of gpus) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => `${count} × ${name}`).join(', ');
+}
+
+function tooFewGpus(
+  variant: VllmVariant,
+  have: { suited: GpuInfo[]; free: GpuInfo[]; workers: number },
+): string {
+  const { suited, free, workers } = have;
+  const wanted = workers * variant.parallel.tp;
+  const asked = workers > 1 ? `${workers} workers need ${wanted} GPUs` : needs(variant);
+  const busy = suited.length - free.length;
+  const inUse = busy > 0 ? `, ${busy} of them in use by other programs` : '';
+  return `${asked}, this host has ${describeGpus(suited)}${inUse}`;
+}
+
+function tooSmall(room: GpuRoom, context: number): string {
+  const needed = room.weightsBytes + room.reserveBytes + context * room.kvBytesPerToken;
+  const sum = `weights ${formatBytes(room.weightsBytes)}, buffers ${formatBytes(room.reserveBytes)}, KV of one ${formatCount(context)}-token request ${formatBytes(context * room.kvBytesPerToken)}`;
+  const remedy =
+    room.kvTokens >= 8_192 ? `; \`--set context=${Math.floor(room.kvTokens / 1024) * 1024}\` would fit` : '';
+  return `needs ${formatBytes(needed)} per GPU (${sum}), ${formatBytes(room.usableBytes)} are usable (${room.utilization} of each)${remedy}`;
+}
+
+function reasonsFor(
+  variant: VllmVariant,
+  have: { free: GpuInfo[]; suited: GpuInfo[]; count: number },
+): string[] {
+  const { free, suited, count } = have;
+  const { tp, ep } = variant.parallel;
+  const family = free[0]!.family;
+  const known = variant.hardware.find(({ gpu }) => gpu === family);
+  const reasons = [
+    `${count} ${count === 1 ? 'worker' : 'workers'} of ${tp} ${tp === 1 ? 'GPU' : 'GPUs'}${ep ? ' with expert parallelism' : ''} on ${describeGpus(free)}`,
+    known === undefined
+      ? `nobody has verified this variant on ${free[0]!.name}; it was named with --variant`
+      : `on ${family}: ${known.source}`,
+  ];
+  if (suited.length > free.length)
+    reasons.push(`${suited.length - free.length} GPUs are left out: other programs use them`);
+  return reasons;
+}
+
+function notesFor(room: GpuRoom, context: number, gpusPerWorker: number): string[] {
+  const whole = formatBytes(room.weightsBytes * gpusPerWorker);
+  return [
+    `weights: ${whole} over ${gpusPerWorker} GPUs = ${formatBytes(room.weightsBytes)} per GPU`,
+    `usable per GPU: ${formatBytes(room.usableBytes)} (${room.utilization} of it); buffers about ${formatBytes(room.reserveBytes)} (estimate)`,
+    `KV: ${formatCount(room.kvBytesPerToken)} B per token and GPU → ${formatCount(room.kvTokens)} tokens per worker = ${(room.kvTokens / context).toFixed(1)} whole contexts of ${formatCount(context)}`,
+  ];
+}

@@ -1,0 +1,148 @@
+/** Recipe × host × wishes → what to start, or why each variant cannot run here. Pure. */
+import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { Recipe, Variant } from '../recipes/schema.js';
+import { contextOf } from './memory.js';
+import { placeEmbedded } from './place-embedded.js';
+import { placeVllm } from './place-vllm.js';
+import type { Placement } from './placement.js';
+import { applySettings, type PlanSettings } from './settings.js';
+import type { EngineName, HostSnapshot, ModelRef, Plan, PlanResult, Refusal, WorkerPlan } from './types.js';
+
+/** Argv and environment of a worker; the engine adapter's `command`. */
+export type CommandOf = (plan: Plan, worker: WorkerPlan) => Pick<WorkerPlan, 'file' | 'args' | 'env'>;
+
+export interface PlanOptions {
+  variant?: string;
+  engine?: EngineName;
+  workers?: number;
+  settings?: PlanSettings;
+  /** File of a model of the catalogue, whether it is there yet or not. */
+  modelFile(name: string): { path: string; sha256: string | null };
+  commandOf: CommandOf;
+  /** Recipes to suggest one from when this one is refused. */
+  alternatives?: Recipe[];
+}
+
+type Placed = Extract<Placement, { ok: true }>;
+
+/**
+ * Takes the first variant, in the recipe's order, that fits. Throws `usage` for a variant or engine the recipe does
+ * not have and for settings that cannot be; a host that is too small is an answer, not an error.
+ */
+export function makePlan(recipe: Recipe, host: HostSnapshot, options: PlanOptions): PlanResult {
+  const settled = options.settings === undefined ? recipe : applySettings(recipe, options.settings);
+  const variants = wantedVariants(settled, options);
+  const refusals: Refusal[] = [];
+  for (const variant of variants) {
+    const placement = place(settled, variant, host, options);
+    if (placement.ok) return { ok: true, plan: buildPlan(settled, variant, placement, refusals, options) };
+    refusals.push({ variant: variant.name, reason: placement.reason });
+  }
+  return { ok: false, recipe: recipe.name, refusals, suggestion: suggest(recipe, host, options) };
+}
+
+/** The plan, or `host_refused` (exit code 3) naming every variant and what it lacks. */
+export function planOrThrow(result: PlanResult): Plan {
+  if (result.ok) return result.plan;
+  const refusals = result.refusals.map(({ variant, reason }) => `  ${variant}: ${reason}`).join('\n');
+  throw new DynamoError('host_refused', {
+    recipe: result.recipe,
+    refusals,
+    suggestion: result.suggestion ?? '',
+  });
+}
+
+/** Refusals of every variant, empty when at least one fits: for lists, where nothing is started. */
+export function refusalsOf(recipe: Recipe, host: HostSnapshot): Refusal[] {
+  const result = makePlan(recipe, host, {
+    modelFile: (name) => ({ path: name, sha256: null }),
+    commandOf: () => ({ file: '', args: [], env: {} }),
+  });
+  return result.ok ? [] : result.refusals;
+}
+
+function wantedVariants(recipe: Recipe, { variant, engine, workers }: PlanOptions): Variant[] {
+  if (workers !== undefined && (!Number.isInteger(workers) || workers < 1 || workers > LIMITS.workersMax)) {
+    throw new DynamoError('usage', {
+      detail: `\`--workers ${workers}\` is not possible.`,
+      remedy: `Use 1 to ${LIMITS.workersMax}.`,
+    });
+  }
+  const found = recipe.variants.filter(
+    (entry) =>
+      (variant === undefined || entry.name === variant) && (engine === undefined || entry.engine === engine),
+  );
+  if (found.length > 0) return found;
+  const all = recipe.variants.map((entry) => `${entry.name} (${entry.engine})`).join(', ');
+  const wanted = [variant, engine].filter((text) => text !== undefined).join(' on ');
+  throw new DynamoError('usage', {
+    detail: `The recipe ${recipe.name} has no variant \`${wanted}\`.`,
+    remedy: `It has: ${all}.`,
+  });
+}
+
+function place(recipe: Recipe, variant: Variant, host: HostSnapshot, options: PlanOptions): Placement {
+  const { slots, kvMemoryBytes } = options.settings ?? {};
+  const wishes = { workers: options.workers, slots, kvMemoryBytes, isChosen: options.variant !== undefined };
+  return variant.engine === 'vllm'
+    ? placeVllm(recipe, variant, host, wishes)
+    : placeEmbedded(recipe, variant, host, wishes);
+}
+
+function buildPlan(
+  recipe: Recipe,
+  variant: Variant,
+  placement: Placed,
+  refusals: Refusal[],
+  options: PlanOptions,
+): Plan {
+  const { sampling } = recipe.model.chat;
+  const plan: Plan = {
+    recipe: recipe.name,
+    title: recipe.title,
+    variant: variant.name,
+    engine: variant.engine,
+    servedModel: variant.served_name ?? recipe.model.served_name,
+    aliases: [recipe.name, ...recipe.aliases, recipe.model.id],
+    model: modelRef(variant, options),
+    workers: placement.workers,
+    contextTokens: contextOf(recipe, variant),
+    blockTokens: variant.block_tokens,
+    reasons: [
+      variant.why,
+      ...placement.reasons,
+      ...refusals.map((refusal) => `not ${refusal.variant}: ${refusal.reason}`),
+    ],
+    notes: placement.notes,
+    engineArgs: placement.engineArgs,
+    engineEnv: variant.env,
+    minEngineVersion: variant.engine === 'vllm' ? variant.min_engine_version : null,
+    requantize: variant.engine === 'embedded' ? variant.requantize : null,
+    defaults: {
+      temperature: sampling.temperature,
+      topP: sampling.top_p,
+      topK: sampling.top_k,
+      repetitionPenalty: sampling.repetition_penalty,
+      maxTokens: recipe.defaults.max_tokens,
+    },
+  };
+  return {
+    ...plan,
+    workers: plan.workers.map((worker) => ({ ...worker, ...options.commandOf(plan, worker) })),
+  };
+}
+
+function modelRef(variant: Variant, { modelFile }: PlanOptions): ModelRef {
+  const { checkpoint, revision } = variant;
+  if (variant.engine === 'vllm') return { kind: 'hub', id: checkpoint, revision };
+  if (/\.gguf$/i.test(checkpoint)) return { kind: 'gguf', name: checkpoint, path: checkpoint, sha256: null };
+  return { kind: 'gguf', name: checkpoint, ...modelFile(checkpoint) };
+}
+
+function suggest(refused: Recipe, host: HostSnapshot, { alternatives = [] }: PlanOptions): string | null {
+  const fitting = alternatives.find(
+    (other) => other.name !== refused.name && refusalsOf(other, host).length === 0,
+  );
+  return fitting === undefined ? null : `\`--recipe ${fitting.name}\` runs here.`;
+}
