@@ -95,6 +95,12 @@ export const ERRORS = {
   host_refused: entry(400, 3, 'This host cannot run {recipe}:\n{refusals}', '{suggestion}'),
   usage: entry(400, 2, '{detail}', '{remedy}'),
   // Model files.
+  unknown_model_file: entry(
+    404,
+    2,
+    'There is no model `{name}` to fetch.',
+    'Known: {known}. A GGUF file of your own is used by its path: `dynamo up --recipe ./FILE.gguf`.',
+  ),
   model_corrupt: entry(
     500,
     1,

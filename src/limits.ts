@@ -49,6 +49,18 @@ export const LIMITS = {
   ggufHeadBytes: 256 * 1024 * 1024,
   /** Metadata entries of a GGUF file; real ones have under 100. */
   ggufEntries: 65_536,
+  /** Time to reach the model hub: a machine without it must not wait long before the next source is tried. */
+  modelConnectMs: 5_000,
+  /** Silence of a model download after which it counts as cut. */
+  modelSilenceMs: 30_000,
+  /** Connections tried for one model file of one source; each resumes where the one before was cut. */
+  modelAttempts: 6,
+  modelRetryMs: 500,
+  modelRedirects: 5,
+  /** A pull that has not touched its lock for this long is dead. */
+  modelLockStaleMs: 30_000,
+  /** Disk left free beside a model file. */
+  modelDiskMarginBytes: 64 * 1024 * 1024,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;
