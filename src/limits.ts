@@ -61,6 +61,44 @@ export const LIMITS = {
   modelLockStaleMs: 30_000,
   /** Disk left free beside a model file. */
   modelDiskMarginBytes: 64 * 1024 * 1024,
+  /** Time to open a connection to a worker: loopback or a near host. */
+  connectTimeoutMs: 5_000,
+  /** One JSON exchange with a worker; tokenizing a prompt that fills the context takes seconds. */
+  exchangeTimeoutMs: 30_000,
+  /** Answer of one JSON exchange: token ids of a 1 M-token prompt are 7 MB. */
+  exchangeBytes: 64 * 1024 * 1024,
+  /** Prometheus text read of one worker; vLLM's is 75 kB. */
+  metricsBytes: 4 * 1024 * 1024,
+  /** Silence of a replay socket after which a gap counts as not fillable; vLLM answers within 100 ms. */
+  replaySilenceMs: 2_000,
+  /** Live event batches held back while a replay runs, before the worker is dropped and resynced. */
+  replayBacklog: 100_000,
+  /** Salted blocks remembered per worker, to know the salt of the blocks that continue them. */
+  saltedBlocksKept: 262_144,
+  /** Requests waiting for a worker. */
+  queueMax: 1_024,
+  /** Time a request waits for a free worker. */
+  queueWaitMs: 600_000,
+  /** Time a request waits for a worker that is starting or restarting. */
+  readyWaitMs: 60_000,
+  /** Time a request waits when each ready worker has failed it already: the supervisor notices a crash within this. */
+  failedWaitMs: 2_000,
+  /** Requests sent to one worker at once; its own queue orders them. Above this they wait here, by priority. */
+  activePerWorker: 256,
+  /** Time a prompt counts as held by its worker after its first token, until the worker's events say so. */
+  predictedMs: 2_000,
+  /** Lifetime of blocks we believe a worker without events holds, after their last use (NVIDIA Dynamo's value). */
+  approximateMs: 120_000,
+  /** Shortest such lifetime, after the engine proved us wrong again and again. */
+  approximateMinMs: 5_000,
+  /** Blocks believed held per worker without events. */
+  approximateBlocks: 262_144,
+  /** Block hashes per generation of the set of everything seen; two generations of 8 bytes each are kept. */
+  reachableBlocks: 1_048_576,
+  /** Engine block hashes per generation whose place in the prefix is remembered; 16 bytes each. */
+  parentBlocks: 524_288,
+  /** Idle time after which a session's context no longer counts as live on its worker (`kv` policy). */
+  sessionLiveMs: 60_000,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

@@ -1,0 +1,147 @@
+/** One streamed request to a worker: undici's callbacks in, stream events out. */
+import type { Dispatcher } from 'undici';
+import { DynamoError } from '../errors.js';
+import type { StreamEvent } from '../request/types.js';
+import { ChunkDecoder } from './chunk-decoder.js';
+import { engineError } from './engine-error.js';
+import { linkFailure } from './link-failure.js';
+import { SseParser } from './sse-parser.js';
+import type { StreamControl, StreamSink } from './types.js';
+
+const ERROR_BODY_BYTES = 64 * 1024;
+
+export interface EngineStreamOptions {
+  worker: string;
+  sink: StreamSink;
+  silenceMs: number;
+  /** Told the data of every SSE event as it came, for recordings. */
+  emitRaw?: (data: string) => void;
+}
+
+type Headers = Record<string, string | string[] | undefined>;
+
+/** Delivers in order, nothing after `done` or `error`, nothing after `cancel`; never throws. */
+export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
+  readonly #options: EngineStreamOptions;
+  readonly #decoder: ChunkDecoder;
+  readonly #parser: SseParser;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isPaused = false;
+  #isOver = false;
+  /** Set when the answer is an error body instead of a stream. */
+  #refusal: { status: number; retryAfter: string | undefined; chunks: Buffer[]; bytes: number } | undefined;
+
+  constructor(options: EngineStreamOptions) {
+    this.#options = options;
+    this.#decoder = new ChunkDecoder(options.worker);
+    this.#parser = new SseParser({
+      onEvent: (data) => {
+        options.emitRaw?.(data);
+        this.#deliver(this.#decoder.push(data));
+      },
+      onOverflow: (bytes) => this.#failAndAbort(`it sent a line of ${bytes} bytes`),
+    });
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#controller?.resume();
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#parser.stop();
+    this.#controller?.abort(new Error('cancelled'));
+  }
+
+  /** The request failed before it was sent, or the connection broke. */
+  fail(error: unknown): void {
+    this.#deliver([
+      { type: 'error', error: linkFailure(error, this.#options.worker, this.#options.silenceMs) },
+    ]);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(new Error('cancelled'));
+    else if (this.#isPaused) controller.pause();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    if (status < 200) return;
+    const type = String(headers['content-type'] ?? '');
+    if (status === 200 && type.includes('text/event-stream')) return;
+    const retryAfter = headers['retry-after'];
+    this.#refusal = {
+      status: status === 200 ? 502 : status,
+      retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+      chunks: [],
+      bytes: 0,
+    };
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#refusal === undefined) {
+      this.#parser.push(chunk);
+      return;
+    }
+    if (this.#refusal.bytes < ERROR_BODY_BYTES) this.#refusal.chunks.push(chunk);
+    this.#refusal.bytes += chunk.length;
+  }
+
+  onResponseEnd(): void {
+    if (this.#isOver) return;
+    if (this.#refusal !== undefined) {
+      this.#deliver([{ type: 'error', error: this.#refused(this.#refusal) }]);
+      return;
+    }
+    this.#parser.end();
+    this.#deliver(this.#decoder.end());
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error);
+  }
+
+  #refused(refusal: { status: number; retryAfter: string | undefined; chunks: Buffer[] }): DynamoError {
+    const { status, retryAfter } = refusal;
+    const raw = Buffer.concat(refusal.chunks).toString('utf8');
+    const known = { worker: this.#options.worker, status, body: jsonOr(raw) };
+    return engineError(retryAfter === undefined ? known : { ...known, retryAfter });
+  }
+
+  #failAndAbort(detail: string): void {
+    const { worker } = this.#options;
+    this.#deliver([{ type: 'error', error: new DynamoError('engine_error', { worker, detail }) }]);
+    this.#controller?.abort(new Error(detail));
+  }
+
+  #deliver(events: readonly StreamEvent[]): void {
+    for (const event of events) {
+      if (this.#isOver) return;
+      if (event.type === 'done' || event.type === 'error') this.#isOver = true;
+      try {
+        this.#options.sink.onEvent(event);
+      } catch {
+        // A sink may not throw; if one does its request is lost, never the process.
+        this.#isOver = true;
+        this.#controller?.abort(new Error('the receiver failed'));
+      }
+    }
+  }
+}
+
+function jsonOr(raw: string): unknown {
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return raw;
+  }
+}
