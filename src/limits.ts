@@ -29,6 +29,8 @@ export const LIMITS = {
   recentRequests: 50,
   /** Lines of each worker's log kept in memory for error messages. */
   logTailLines: 200,
+  /** Characters of one line of a worker's output; the rest is cut. */
+  logLineChars: 8_192,
   /** Bytes of one worker's log file before it is rotated. */
   logFileBytes: 20 * 1024 * 1024,
   /** Restarts of one worker within `restartWindowMs` before it counts as failed for good. */
@@ -39,6 +41,8 @@ export const LIMITS = {
   restartBackoffMaxMs: 15_000,
   /** Time a stopped worker has to end by itself before it is killed. */
   stopGraceMs: 5_000,
+  /** The same when nobody wants to wait: long enough to remove shared memory. */
+  stopNowMs: 750,
   /** Time running requests have to finish when the stack drains. */
   drainMs: 30_000,
   /** Events buffered for one slow listener of the event stream before it is dropped. */

@@ -1,0 +1,74 @@
+/** What of our own environment a worker sees. A list of what may pass: keys and tokens of other programs do not. */
+
+const NAMES: ReadonlySet<string> = new Set([
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'LANG',
+  'TZ',
+  'TMPDIR',
+  'TEMP',
+  'TMP',
+  'LD_LIBRARY_PATH',
+  'LIBRARY_PATH',
+  'CPATH',
+  'CC',
+  'CXX',
+  'VIRTUAL_ENV',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'NODE_EXTRA_CA_CERTS',
+  // Windows programs do not start without these.
+  'SystemRoot',
+  'SYSTEMROOT',
+  'windir',
+  'ComSpec',
+  'PATHEXT',
+  'USERPROFILE',
+  'APPDATA',
+  'LOCALAPPDATA',
+  'Path',
+]);
+
+/** Settings of engines and of the libraries under them. */
+const PREFIXES = [
+  'LC_',
+  'XDG_',
+  'SSL_CERT_',
+  'CUDA_',
+  'NVIDIA_',
+  'NCCL_',
+  'UCX_',
+  'OMP_',
+  'MKL_',
+  'TORCH_',
+  'TORCHINDUCTOR_',
+  'PYTORCH_',
+  'TRITON_',
+  'FLASHINFER_',
+  'VLLM_',
+  'HF_',
+  'HUGGING_FACE_',
+  'DYNAMO_',
+];
+
+/** Our own API key guards the gateway; a worker has no use for it. */
+const WITHHELD: ReadonlySet<string> = new Set(['DYNAMO_API_KEY', 'VLLM_API_KEY']);
+
+export function workerEnvironment(
+  own: Record<string, string | undefined>,
+  added: Record<string, string>,
+): Record<string, string> {
+  const isPassed = (name: string): boolean =>
+    !WITHHELD.has(name) && (NAMES.has(name) || PREFIXES.some((prefix) => name.startsWith(prefix)));
+  const passed = Object.entries(own).filter(([name, value]) => value !== undefined && isPassed(name));
+  return { ...(Object.fromEntries(passed) as Record<string, string>), ...added };
+}

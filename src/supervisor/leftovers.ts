@@ -1,0 +1,58 @@
+/** Killing workers that outlived their stack: a `kill -9` gives nobody the time to stop them. */
+import { allPids, environmentOf, type ProcessFacts, processFacts } from './process-facts.js';
+import type { ProcessEntry } from './types.js';
+
+/** Variable in every worker's environment, inherited by whatever it forks. */
+export const MARK_VARIABLE = 'DYNAMO_WORKER';
+
+type Leftover = Pick<ProcessEntry, 'pid' | 'startTime' | 'commandLine' | 'mark'>;
+
+/**
+ * Kills every process of `entries` that still runs, with its group, and what it forked (found by its mark). Only
+ * what matches in pid, start time and command line (or mark): a pid alone may be somebody else's by now. Answers
+ * the pids that were killed. Does nothing without /proc.
+ */
+export function reapLeftovers(entries: Leftover[]): number[] {
+  const killed = entries.filter(isOurs).flatMap(({ pid }) => killGroup(pid));
+  const marks = new Set(entries.flatMap(({ mark }) => mark ?? []));
+  return [...killed, ...(marks.size > 0 ? killMarked(marks, new Set(killed)) : [])];
+}
+
+function isOurs(entry: Leftover): boolean {
+  const facts = processFacts(entry.pid);
+  if (facts === null || facts.isZombie || facts.startTime !== entry.startTime) return false;
+  return isSameCommand(facts, entry.commandLine) || hasMark(entry);
+}
+
+/** Scripts show their interpreter in front, so the end of the line is compared too. */
+function isSameCommand({ commandLine }: ProcessFacts, recorded: string): boolean {
+  const args = recorded.slice(recorded.indexOf(' ') + 1);
+  return (
+    recorded !== '' && (commandLine === recorded || (args !== recorded && commandLine.endsWith(` ${args}`)))
+  );
+}
+
+const hasMark = ({ pid, mark }: Leftover): boolean =>
+  mark !== undefined && environmentOf(pid, MARK_VARIABLE) === mark;
+
+function killGroup(pid: number): number[] {
+  const isLeader = processFacts(pid)?.group === pid;
+  return kill(isLeader ? -pid : pid) ? [pid] : [];
+}
+
+/** What a worker forked into another group, or left behind when it died itself. */
+function killMarked(marks: ReadonlySet<string>, known: ReadonlySet<number>): number[] {
+  return allPids().filter((pid) => {
+    const mark = pid === process.pid || known.has(pid) ? null : environmentOf(pid, MARK_VARIABLE);
+    return mark !== null && marks.has(mark) && processFacts(pid)?.isZombie === false && kill(pid);
+  });
+}
+
+function kill(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    return false; // It ended in between, or belongs to another user.
+  }
+}

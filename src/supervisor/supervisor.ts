@@ -1,0 +1,32 @@
+/** All workers of one stack: started together, stopped against one deadline. */
+import { randomUUID } from 'node:crypto';
+import { LIMITS } from '../limits.js';
+import { type SpawnChild, spawnChild } from './child.js';
+import { type Clock, systemClock } from './clock.js';
+import type { SupervisedWorker, SupervisorObserver, SupervisorService } from './types.js';
+import { WorkerProcess } from './worker-process.js';
+
+export interface SupervisorOptions {
+  observer: SupervisorObserver;
+  /** Folder of `<worker>.log`. */
+  logDir: string;
+  clock?: Clock;
+  spawn?: SpawnChild;
+}
+
+export function createSupervisor(workers: SupervisedWorker[], options: SupervisorOptions): SupervisorService {
+  const { observer, logDir, clock = systemClock, spawn = spawnChild } = options;
+  const mark = randomUUID();
+  const owners = workers.map((worker) => new WorkerProcess(worker, { observer, logDir, clock, spawn, mark }));
+  return {
+    async start() {
+      await Promise.all(owners.map((owner) => owner.start()));
+    },
+    async stop({ isGraceful }) {
+      const deadline = clock.now() + (isGraceful ? LIMITS.stopGraceMs : LIMITS.stopNowMs);
+      await Promise.all(owners.map((owner) => owner.stop(deadline)));
+    },
+    tail: (id) => owners.find((owner) => owner.id === id)?.tail() ?? [],
+    processes: () => owners.flatMap((owner) => owner.process() ?? []),
+  };
+}
