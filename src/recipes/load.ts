@@ -32,16 +32,17 @@ export interface RecipeEntry {
  * Rejects with `unknown_recipe` (nearest names suggested), `invalid_recipe` (every problem), `model_missing` or `model_invalid`.
  */
 export async function loadRecipe(nameOrPath: string, sources: RecipeSources): Promise<Recipe> {
-  if (/\.gguf$/i.test(nameOrPath)) return await loadGguf(nameOrPath);
+  if (isGguf(nameOrPath)) return await loadGguf(nameOrPath);
   if (isPath(nameOrPath)) return await loadFile(nameOrPath);
-  const entries = await listRecipes(sources);
-  const wanted = nameOrPath.toLowerCase();
-  const found =
-    entries.find(({ name }) => name === wanted) ??
-    entries.find(({ recipe }) => recipe?.aliases.includes(wanted) === true);
-  if (found === undefined) throw unknownRecipe(nameOrPath, entries);
+  const found = await findEntry(nameOrPath, sources);
   if (found.recipe === null) throw invalidRecipe(found.file, found.problems);
   return found.recipe;
+}
+
+/** The file's own text, comments included; null for a GGUF file, which has no recipe file. */
+export async function recipeSource(nameOrPath: string, sources: RecipeSources): Promise<string | null> {
+  if (isGguf(nameOrPath)) return null;
+  return await readBounded(isPath(nameOrPath) ? nameOrPath : (await findEntry(nameOrPath, sources)).file);
 }
 
 /** Every recipe by name, user ones first; a broken file is listed with its problems and breaks nothing else. */
@@ -82,8 +83,21 @@ export function invalidRecipe(file: string, problems: RecipeProblem[]): DynamoEr
   });
 }
 
+const isGguf = (text: string): boolean => /\.gguf$/i.test(text);
+
 const isPath = (text: string): boolean =>
   text.includes('/') || text.includes(path.sep) || /\.ya?ml$/i.test(text);
+
+/** By name, else by alias; `unknown_recipe` with the nearest names. */
+async function findEntry(name: string, sources: RecipeSources): Promise<RecipeEntry> {
+  const entries = await listRecipes(sources);
+  const wanted = name.toLowerCase();
+  const found =
+    entries.find((entry) => entry.name === wanted) ??
+    entries.find(({ recipe }) => recipe?.aliases.includes(wanted) === true);
+  if (found !== undefined) return found;
+  throw unknownRecipe(name, entries);
+}
 
 async function loadFile(file: string): Promise<Recipe> {
   const { recipe, problems } = await checkRecipe(file);

@@ -7,14 +7,12 @@ import { allPids, processFacts } from './process-facts.js';
 const PORT_MAX = 65_535;
 /** Ports tried above a taken one before the kernel chooses. */
 const NEXT_TRIES = 100;
+/** Characters of a holder's command line in an error. */
+const COMMAND_SHOWN = 120;
 
 /** `preferred` when it is free, else the next free one above it; any free one when none is preferred. */
-export async function freePort(host: string, preferred?: number): Promise<number> {
-  const last = Math.min(PORT_MAX, (preferred ?? 0) + NEXT_TRIES);
-  for (let port = preferred ?? 0; port !== 0 && port <= last; port++) {
-    const found = await tryPort(host, port);
-    if (found !== null) return found;
-  }
+export async function freePort(host: string, preferred = 0): Promise<number> {
+  if (preferred > 0) return await nextFreePort(host, preferred);
   const found = await tryPort(host, 0);
   if (found !== null) return found;
   throw new DynamoError('usage', {
@@ -23,27 +21,22 @@ export async function freePort(host: string, preferred?: number): Promise<number
   });
 }
 
-/** Rejects with `port_in_use`, naming its holder where the system tells, and the next free port. */
-export async function assertPortFree(host: string, port: number): Promise<void> {
-  if ((await tryPort(host, port)) !== null) return;
-  throw await portInUse(host, port);
+/** First free port from `from` upwards; any free one when a hundred in a row are taken. */
+export async function nextFreePort(host: string, from: number): Promise<number> {
+  const last = Math.min(PORT_MAX, from + NEXT_TRIES);
+  for (let port = Math.max(1, from); port <= last; port++) {
+    if ((await tryPort(host, port)) !== null) return port;
+  }
+  return await freePort(host);
 }
 
-/** The error for a port that turned out to be taken. */
-export async function portInUse(host: string, port: number): Promise<DynamoError> {
-  const holder = portHolder(port);
-  const by = holder === null ? '' : ` by pid ${holder.pid} (${holder.commandLine.slice(0, 120)})`;
-  const next = await freePort(host, Math.min(port + 1, PORT_MAX));
-  return new DynamoError('port_in_use', { port, host, holder: by, next });
-}
-
-/** Process that listens on a TCP port; null when it cannot be told (another user's process, another system). */
-export function portHolder(port: number): { pid: number; commandLine: string } | null {
+/** `pid 123 (node server.js)`, who listens on a TCP port; null when it cannot be told (another user's, another system). */
+export function portHolder(port: number): string | null {
   const inodes = listeningInodes(port);
   if (inodes.size === 0) return null;
   const pid = allPids().find((candidate) => socketsOf(candidate).some((inode) => inodes.has(inode)));
-  const facts = pid === undefined ? null : processFacts(pid);
-  return facts === null ? null : { pid: facts.pid, commandLine: facts.commandLine };
+  if (pid === undefined) return null;
+  return `pid ${pid} (${processFacts(pid)?.commandLine.slice(0, COMMAND_SHOWN) ?? 'unknown'})`;
 }
 
 /** The port if it could be opened, null if something else has it or the address is not ours. */

@@ -124,24 +124,37 @@ export class WorkerProcess {
   }
 
   async #spawn(): Promise<void> {
-    const { plan, worker, adapter } = this.#supervised;
     const attempt: Attempt = { child: null, controller: new AbortController() };
     this.#attempt = attempt;
-    const { file, args, env } = adapter.command(plan, worker);
-    const added = { ...env, [MARK_VARIABLE]: this.#options.mark };
-    const child = await this.#options.spawn(
-      { file, args, env: workerEnvironment(process.env, added) },
-      (line) => this.#onLine(line),
-    );
-    attempt.child = child;
-    // A stop may have come while the program was being started.
-    if (this.#lifecycle.state === 'draining') child.terminate();
-    else this.#report();
-    void this.#awaitReady(attempt);
-    const facts = await child.exited;
+    const facts = await this.#run(attempt).catch((error: Error) => ({
+      code: null,
+      signal: null,
+      error: error.message,
+    }));
     attempt.controller.abort();
     this.#attempt = null;
     this.#onExit(facts);
+  }
+
+  async #run(attempt: Attempt): Promise<ExitFacts> {
+    const { plan, worker, adapter } = this.#supervised;
+    const { file, args, env } = adapter.command(plan, worker);
+    const spec = {
+      file,
+      args,
+      env: workerEnvironment(process.env, { ...env, [MARK_VARIABLE]: this.#options.mark }),
+    };
+    const child = await this.#options.spawn(spec, (line) => this.#onLine(line));
+    attempt.child = child;
+    if (this.#lifecycle.state === 'draining') {
+      // A stop came while the program was being started.
+      child.terminate();
+      this.#armKill();
+    } else {
+      this.#report();
+      void this.#awaitReady(attempt);
+    }
+    return await child.exited;
   }
 
   async #awaitReady({ controller }: Attempt): Promise<void> {
@@ -170,7 +183,7 @@ export class WorkerProcess {
       return;
     }
     const cause = this.#supervised.adapter.classify(facts, this.tail());
-    this.#remedy = cause.remedy;
+    if (this.#lifecycle.condemned === null) this.#remedy = cause.remedy;
     this.#dispatch({ type: 'exited', at, reason: cause.message, isRetryable: cause.isRetryable });
   }
 

@@ -1,0 +1,43 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../src/cli/base-command.js';
+import type { EngineName } from '../src/plan/types.js';
+
+export default class PlanCommand extends BaseCommand {
+  static override description =
+    'print what `up` would start, and why: variant, GPUs, memory, exact command lines';
+  static override examples = [
+    '<%= config.bin %> plan',
+    '<%= config.bin %> plan --recipe glm5 --hardware 8xh200',
+    '<%= config.bin %> plan --recipe minimax-m2.5 --hardware 8xh100 --variant fp8-tp8-ep',
+    '<%= config.bin %> plan --recipe ./model.gguf --workers 1 --set context=4096 --json',
+  ];
+  static override flags = {
+    recipe: Flags.string({ description: 'recipe name, recipe file or GGUF file', env: 'DYNAMO_RECIPE' }),
+    hardware: Flags.string({ description: 'plan for another box, for example 8xh200 or none' }),
+    engine: Flags.string({ description: 'only variants of this engine' }),
+    variant: Flags.string({ description: 'variant of the recipe' }),
+    workers: Flags.integer({ description: 'number of workers', env: 'DYNAMO_WORKERS', min: 1, max: 64 }),
+    set: Flags.string({ description: 'a recipe setting, key=value (repeat)', multiple: true }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(PlanCommand);
+    const { readSettings } = await import('../src/cli/settings.js');
+    const { parsePairs, resolvePlan } = await import('../src/stack/resolve-plan.js');
+    const { planText } = await import('../src/plan/plan-text.js');
+    const settings = readSettings(this.paths);
+    const { host, plan } = await resolvePlan(
+      {
+        recipe: flags.recipe ?? settings.recipe,
+        hardware: flags.hardware,
+        variant: flags.variant,
+        engine: flags.engine as EngineName | undefined,
+        workers: flags.workers ?? settings.workers,
+        set: parsePairs(flags.set ?? []),
+      },
+      this.paths,
+    );
+    if (flags.json) this.printJson({ host, ...plan });
+    else this.print(planText(plan, host));
+  }
+}
