@@ -64,7 +64,7 @@ export function progressWords(progress: PullProgress): string {
   const percent = `${Math.floor(share(progress) * 100)} %`;
   const bytes = `${megabytes(progress.doneBytes)}/${megabytes(progress.totalBytes)} MB`;
   if (progress.phase === 'unpacking') return `${PHASE_WORDS.unpacking} ${percent} ${bytes}`;
-  const rate = progress.bytesPerSecond === null ? [] : [`${megabytes(progress.bytesPerSecond)} MB/s`];
+  const rate = (progress.bytesPerSecond ?? 0) <= 0 ? [] : [`${megabytes(progress.bytesPerSecond ?? 0)} MB/s`];
   const left = progress.etaSeconds === null ? [] : [`${duration(progress.etaSeconds)} left`];
   return [percent, bytes, ...rate, ...left].join(' ');
 }

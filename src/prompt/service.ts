@@ -1,8 +1,139 @@
-/** What the gateway asks of the prompt room. */
+/** From a request to tokens, blocks and regions: what the gateway asks of the prompt room. */
+import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { LocalModel } from '../model/local-model.js';
 import type { CommonRequest } from '../request/types.js';
-import type { PreparedPrompt } from './types.js';
+import type { EngineTokenize } from './engine-tokenize.js';
+import { blockSeed, hashBlocks } from './hash/block-hash.js';
+import { SegmentCache } from './segment-cache.js';
+import { enginePrompt, localPrompt, type TokenizedPrompt, textPrompt } from './sources.js';
+import type { PreparedPrompt, PromptSource, Region } from './types.js';
 
-/** Contract: `prepare` never rejects for a valid request; when ours cannot tokenize it falls back and says so. */
+/**
+ * Contract: `prepare` never rejects for a valid request; when ours cannot tokenize it falls back and says so.
+ * It rejects with `invalid_request` or `unsupported` where the template refuses the conversation, as the engine would.
+ */
 export interface PromptService {
   prepare(request: CommonRequest): Promise<PreparedPrompt>;
+}
+
+export interface PromptOptions {
+  /** The served model's own template and tokenizer; null when they are not at hand. */
+  local: LocalModel | null;
+  /** Tokens per block. */
+  blockTokens: number;
+  /** Told once per change for the worse: a sentence for the user. */
+  warn(sentence: string): void;
+}
+
+/** The service as the composition root holds it. */
+export interface SwitchablePromptService extends PromptService {
+  readonly source: PromptSource;
+  readonly local: LocalModel | null;
+  readonly blockTokens: number;
+  warn(sentence: string): void;
+  /** Tokens by our own template and tokenizer, whatever the source is. Throws like `prepare`; null without a local model. */
+  localTokens(request: CommonRequest): Uint32Array | null;
+  /** Takes tokens from the engine from now on. */
+  switchToEngine(tokenize: EngineTokenize): void;
+  /** Works on text prefixes from now on. */
+  switchToText(): void;
+}
+
+/** Starts with local tokens where there is a local model, else with text; `selfCheck` decides what stays. */
+export function createPromptService(options: PromptOptions): SwitchablePromptService {
+  return new Service(options);
+}
+
+class Service implements SwitchablePromptService {
+  readonly local: LocalModel | null;
+  readonly blockTokens: number;
+  private readonly cache: SegmentCache | null;
+  private tokenize: EngineTokenize | null = null;
+  private current: PromptSource;
+  private hasWarned = false;
+
+  constructor(private readonly options: PromptOptions) {
+    this.local = options.local;
+    this.blockTokens = options.blockTokens;
+    this.cache =
+      options.local === null ? null : new SegmentCache(options.local.tokenizer, LIMITS.segmentCacheBytes);
+    this.current = options.local === null ? 'text' : 'local';
+  }
+
+  get source(): PromptSource {
+    return this.current;
+  }
+
+  warn(sentence: string): void {
+    this.options.warn(sentence);
+  }
+
+  switchToEngine(tokenize: EngineTokenize): void {
+    this.tokenize = tokenize;
+    this.current = 'engine';
+  }
+
+  switchToText(): void {
+    this.current = 'text';
+  }
+
+  localTokens(request: CommonRequest): Uint32Array | null {
+    return this.local === null || this.cache === null
+      ? null
+      : localPrompt(request, this.local, this.cache).tokens;
+  }
+
+  async prepare(request: CommonRequest): Promise<PreparedPrompt> {
+    const { prompt, source } = await this.tokenized(request);
+    const seed = blockSeed({ loraName: undefined, cacheSalt: request.hints.cacheSalt });
+    return prepared(prompt, source, this.blockTokens, hashBlocks(prompt.tokens, this.blockTokens, seed));
+  }
+
+  private async tokenized(
+    request: CommonRequest,
+  ): Promise<{ prompt: TokenizedPrompt; source: PromptSource }> {
+    if (this.current === 'local' && this.local !== null && this.cache !== null) {
+      return { prompt: localPrompt(request, this.local, this.cache), source: 'local' };
+    }
+    if (this.current === 'engine' && this.tokenize !== null) {
+      try {
+        return { prompt: await enginePrompt(request, this.tokenize), source: 'engine' };
+      } catch (error) {
+        this.warnOnce(
+          `The engine could not tokenize a request (${reasonOf(error)}); its text prefix is used instead.`,
+        );
+      }
+    }
+    return { prompt: textPrompt(request), source: 'text' };
+  }
+
+  private warnOnce(sentence: string): void {
+    if (!this.hasWarned) this.options.warn(sentence);
+    this.hasWarned = true;
+  }
+}
+
+function prepared(
+  prompt: TokenizedPrompt,
+  source: PromptSource,
+  blockTokens: number,
+  localHashes: BigUint64Array,
+): PreparedPrompt {
+  let regions: Region[] | null = null;
+  return {
+    tokens: prompt.tokens,
+    blockTokens,
+    localHashes,
+    source,
+    // Routing needs no regions, and finding them renders the chat again: only whoever reads them pays.
+    get regions() {
+      regions ??= prompt.regions();
+      return regions;
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof DynamoError || error instanceof Error ? error.message : String(error);
 }

@@ -1,0 +1,143 @@
+/** The three ways from a request to tokens: our own template and tokenizer, the engine's `/tokenize`, text alone. */
+import { renderChat } from '../model/chat-template.js';
+import type { LocalModel } from '../model/local-model.js';
+import { joinTokens } from '../model/tokenizer.js';
+import { type EngineMessage, type EngineTool, engineBody, engineMessages } from '../request/engine-body.js';
+import type { CommonRequest } from '../request/types.js';
+import type { EngineTokenize } from './engine-tokenize.js';
+import { kindOf } from './marks.js';
+import { regionsByShare, regionsOfSpans, type WeightedPart, wholeRegion } from './regions.js';
+import type { EncodedText, SegmentCache } from './segment-cache.js';
+import { chatSpans } from './text-spans.js';
+import type { Region } from './types.js';
+
+/** Tokens of a prompt; regions are computed only when asked for. */
+export interface TokenizedPrompt {
+  tokens: Uint32Array;
+  regions(): Region[];
+}
+
+/** The chat as the engine will get it. */
+export interface EngineChat {
+  messages: EngineMessage[];
+  tools: EngineTool[];
+  kwargs: Record<string, unknown>;
+}
+
+export function localPrompt(request: CommonRequest, model: LocalModel, cache: SegmentCache): TokenizedPrompt {
+  const { input } = request;
+  if (input.kind === 'tokens') return plainPrompt(input.tokens);
+  if (input.kind === 'text') return plainPrompt(withBos(cache.encode(input.text).tokens, model));
+  const chat = engineChat(request);
+  const text = renderChat(model.template, { ...chat, addGenerationPrompt: true });
+  const encoded = cache.encode(text);
+  return { tokens: encoded.tokens, regions: () => localRegions(request, model, chat, { text, encoded }) };
+}
+
+export async function enginePrompt(
+  request: CommonRequest,
+  tokenize: EngineTokenize,
+): Promise<TokenizedPrompt> {
+  const { input } = request;
+  if (input.kind === 'tokens') return plainPrompt(input.tokens);
+  if (input.kind === 'text') return plainPrompt(await tokenize({ prompt: input.text }));
+  const chat = engineChat(request);
+  const tokens = await tokenize(tokenizeBody(chat));
+  return { tokens, regions: () => regionsByShare(weightedParts(request, chat), tokens.length) };
+}
+
+/**
+ * No token ids: four UTF-8 bytes stand for one token, which is about right in number and keeps equal prefixes
+ * equal. Never matches an engine's events; for workers whose cache is only estimated.
+ */
+export function textPrompt(request: CommonRequest): TokenizedPrompt {
+  const { input } = request;
+  if (input.kind === 'tokens') return plainPrompt(input.tokens);
+  if (input.kind === 'text') return plainPrompt(bytesAsTokens(input.text));
+  const chat = engineChat(request);
+  const tokens = bytesAsTokens(chatAsText(chat));
+  return { tokens, regions: () => regionsByShare(weightedParts(request, chat), tokens.length) };
+}
+
+/** Body of a chat for `/tokenize`, in vLLM's words. */
+export function tokenizeBody(chat: EngineChat): Record<string, unknown> {
+  return {
+    messages: chat.messages,
+    ...(chat.tools.length === 0 ? {} : { tools: chat.tools }),
+    ...(Object.keys(chat.kwargs).length === 0 ? {} : { chat_template_kwargs: chat.kwargs }),
+    add_generation_prompt: true,
+  };
+}
+
+/** Read back from the very body the engine gets, so that both see the same chat. */
+export function engineChat(request: CommonRequest): EngineChat {
+  const { body } = engineBody(request);
+  const kwargs = body['chat_template_kwargs'];
+  const effort = body['reasoning_effort'];
+  return {
+    messages: body['messages'] as EngineMessage[],
+    tools: (body['tools'] as EngineTool[] | undefined) ?? [],
+    kwargs: {
+      ...(effort === undefined ? {} : { reasoning_effort: effort }),
+      ...(typeof kwargs === 'object' && kwargs !== null ? kwargs : {}),
+    },
+  };
+}
+
+function localRegions(
+  request: CommonRequest,
+  model: LocalModel,
+  chat: EngineChat,
+  rendered: { text: string; encoded: EncodedText },
+): Region[] {
+  const { text, encoded } = rendered;
+  const specialStarts = encoded.runs.filter((run) => run.isSpecial).map((run) => run.charStart);
+  const spans = chatSpans({ ...chat, template: model.template, text, specialStarts });
+  if (spans === null) return regionsByShare(weightedParts(request, chat), encoded.tokens.length);
+  return regionsOfSpans(spans, encoded, model.tokenizer.byteLength, requestMessages(request));
+}
+
+/** Request message of each engine message: a user turn with tool results becomes several. */
+function requestMessages(request: CommonRequest): number[] {
+  if (request.input.kind !== 'chat') return [];
+  return request.input.messages.flatMap((message, index) => engineMessages([message]).map(() => index));
+}
+
+function weightedParts(request: CommonRequest, chat: EngineChat): WeightedPart[] {
+  const owners = requestMessages(request);
+  const tools = chat.tools.length === 0 ? 0 : JSON.stringify(chat.tools).length;
+  const toolsPart: WeightedPart = { kind: 'tools', message: -1, weight: tools };
+  const parts = chat.messages.flatMap((message, index): WeightedPart[] => {
+    const owner = owners[index] ?? -1;
+    const reasoning = message.reasoning_content?.length ?? 0;
+    const rest =
+      JSON.stringify(message.content ?? '').length + JSON.stringify(message.tool_calls ?? []).length;
+    return [
+      { kind: 'reasoning', message: owner, weight: reasoning },
+      { kind: kindOf(message), message: owner, weight: rest },
+    ];
+  });
+  // Templates list the tools with the leading system message.
+  const leads = chat.messages[0]?.role === 'system' ? 2 : 0;
+  return [...parts.slice(0, leads), toolsPart, ...parts.slice(leads)].filter((part) => part.weight > 0);
+}
+
+function plainPrompt(tokens: Uint32Array): TokenizedPrompt {
+  return { tokens, regions: () => wholeRegion(tokens.length) };
+}
+
+function withBos(tokens: Uint32Array, { facts }: LocalModel): Uint32Array {
+  return facts.addBos && facts.bosId !== null ? joinTokens([Uint32Array.of(facts.bosId), tokens]) : tokens;
+}
+
+function chatAsText(chat: EngineChat): string {
+  const lead = JSON.stringify({ tools: chat.tools, ...chat.kwargs });
+  return [lead, ...chat.messages.map((message) => JSON.stringify(message))].join('\n');
+}
+
+function bytesAsTokens(text: string): Uint32Array {
+  const bytes = Buffer.from(text, 'utf8');
+  const padded = Buffer.alloc(Math.ceil(bytes.length / 4) * 4);
+  bytes.copy(padded);
+  return Uint32Array.from({ length: padded.length / 4 }, (_, index) => padded.readUInt32LE(index * 4));
+}

@@ -1,0 +1,154 @@
+/** Cuts a rendered chat into spans of one kind and message each. Offsets are UTF-16; the spans tile the text. */
+import { type ChatTemplate, renderChat } from '../model/chat-template.js';
+import type { EngineMessage, EngineTool } from '../request/engine-body.js';
+import { type FoundMark, hasMarkCharacters, markMessages, stripMarks } from './marks.js';
+import { type TurnClosings, turnClosings } from './turn-frames.js';
+import type { RegionKind } from './types.js';
+
+export interface TextSpan {
+  kind: RegionKind;
+  /** Index of the engine message, -1 for tools and template text. */
+  message: number;
+  start: number;
+  end: number;
+}
+
+export interface RenderedChat {
+  template: ChatTemplate;
+  messages: readonly EngineMessage[];
+  tools: readonly EngineTool[];
+  kwargs: Record<string, unknown>;
+  text: string;
+  /** Special tokens in the text: offsets where one begins. */
+  specialStarts: readonly number[];
+}
+
+/** Null when the template reacted to being looked at, so that exact places are not known. */
+export function chatSpans(chat: RenderedChat): TextSpan[] | null {
+  if (hasMarkCharacters(chat.text)) return null;
+  const marked = markMessages(chat.messages);
+  const { template, tools, kwargs } = chat;
+  const again = renderChat(template, { messages: marked.messages, tools, kwargs, addGenerationPrompt: true });
+  const { text, marks } = stripMarks(again, marked.parts);
+  if (text !== chat.text) return null;
+  const contents = contentSpans(chat.text, marks);
+  return joinSpans(paintTools(tileSpans(contents, chat), toolSpan(chat)));
+}
+
+/** The whole content around each mark; where the template shortened it, as much as is left around the mark. */
+function contentSpans(text: string, marks: readonly FoundMark[]): TextSpan[] {
+  const spans: TextSpan[] = [];
+  let free = 0;
+  for (const { part, position } of marks) {
+    const start = Math.max(free, position - matchBefore(text, position, part.text, part.at));
+    const end = Math.max(start, position + matchAfter(text, position, part.text, part.at));
+    spans.push({ kind: part.kind, message: part.message, start, end });
+    free = end;
+  }
+  return spans;
+}
+
+function matchBefore(text: string, position: number, part: string, at: number): number {
+  if (text.startsWith(part.slice(0, at), position - at)) return at;
+  let length = 0;
+  while (length < at && text[position - length - 1] === part[at - length - 1]) length++;
+  return length;
+}
+
+function matchAfter(text: string, position: number, part: string, at: number): number {
+  const rest = part.slice(at);
+  if (text.startsWith(rest, position)) return rest.length;
+  let length = 0;
+  while (length < rest.length && text[position + length] === rest[length]) length++;
+  return length;
+}
+
+/** Gives the template's own text between two contents to its neighbours. */
+function tileSpans(contents: readonly TextSpan[], chat: RenderedChat): TextSpan[] {
+  const closings = turnClosings(chat.template);
+  const out: TextSpan[] = [];
+  let from = 0;
+  let previous: TextSpan | null = null;
+  for (const span of contents) {
+    const cut =
+      previous === null ? firstCut(span, chat, closings) : cutBetween(previous, span, chat, closings);
+    out.push(
+      previous === null
+        ? { kind: 'system', message: -1, start: 0, end: cut }
+        : { ...previous, start: from, end: cut },
+    );
+    from = cut;
+    previous = span;
+  }
+  const end = chat.text.length;
+  if (previous === null) return [{ kind: 'conversation', message: -1, start: 0, end }];
+  const last = turnEnd(previous, end, chat, closings);
+  return [
+    ...out,
+    { ...previous, start: from, end: last },
+    { kind: 'conversation', message: -1, start: last, end },
+  ];
+}
+
+/** Before the first content: a system turn the template added by itself, else all of it belongs to the first message. */
+function firstCut(first: TextSpan, chat: RenderedChat, closings: TurnClosings): number {
+  if (first.kind === 'system' || closings.system === '') return 0;
+  const at = chat.text.slice(0, first.start).lastIndexOf(closings.system);
+  return at < 0 ? 0 : at + closings.system.length;
+}
+
+function cutBetween(left: TextSpan, right: TextSpan, chat: RenderedChat, closings: TurnClosings): number {
+  if (left.message !== right.message) return turnEnd(left, right.start, chat, closings);
+  // Within a message the template's text goes to the conversation, so that reasoning is exactly the reasoning.
+  return left.kind === 'reasoning' ? left.end : right.start;
+}
+
+/**
+ * Where the turn of `left` ends before `limit`: after its role's closing text; else at the second special token
+ * (the first one closes, the second one opens), or at the only one.
+ */
+function turnEnd(left: TextSpan, limit: number, chat: RenderedChat, closings: TurnClosings): number {
+  const role = chat.messages[left.message]?.role ?? 'user';
+  const closing = closings[role];
+  const at = closing === '' ? -1 : chat.text.slice(left.end, limit).lastIndexOf(closing);
+  if (at >= 0) return left.end + at + closing.length;
+  const specials = chat.specialStarts.filter((start) => start >= left.end && start < limit);
+  return specials[1] ?? specials[0] ?? left.end;
+}
+
+/** What the tools add to the text: from the first to the last difference against the same chat without them. */
+function toolSpan(chat: RenderedChat): TextSpan | null {
+  if (chat.tools.length === 0) return null;
+  const { template, messages, kwargs, text } = chat;
+  const bare = renderChat(template, { messages, tools: [], kwargs, addGenerationPrompt: true });
+  let start = 0;
+  while (start < bare.length && bare[start] === text[start]) start++;
+  let tail = 0;
+  const tailMax = Math.min(bare.length, text.length) - start;
+  while (tail < tailMax && bare[bare.length - tail - 1] === text[text.length - tail - 1]) tail++;
+  const end = text.length - tail;
+  return end > start ? { kind: 'tools', message: -1, start, end } : null;
+}
+
+function paintTools(spans: readonly TextSpan[], tools: TextSpan | null): TextSpan[] {
+  if (tools === null) return [...spans];
+  const before = spans.flatMap((span) =>
+    span.start < tools.start ? [{ ...span, end: Math.min(span.end, tools.start) }] : [],
+  );
+  const after = spans.flatMap((span) =>
+    span.end > tools.end ? [{ ...span, start: Math.max(span.start, tools.end) }] : [],
+  );
+  return [...before, tools, ...after];
+}
+
+/** Drops empty spans and joins neighbours that are alike. */
+function joinSpans(spans: readonly TextSpan[]): TextSpan[] {
+  const out: TextSpan[] = [];
+  for (const span of spans) {
+    if (span.end <= span.start) continue;
+    const last = out.at(-1);
+    if (last !== undefined && last.kind === span.kind && last.message === span.message) last.end = span.end;
+    else out.push({ ...span });
+  }
+  return out;
+}
