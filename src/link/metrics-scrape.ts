@@ -42,14 +42,14 @@ function valuesOf(text: string, name: string): number[] {
   for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + name.length)) {
     if (at > 0 && text[at - 1] !== '\n') continue;
     const lineEnd = text.indexOf('\n', at);
-    const value = valueOf(text.slice(at + name.length, lineEnd === -1 ? text.length : lineEnd));
+    const value = sampleOf(text.slice(at + name.length, lineEnd === -1 ? text.length : lineEnd));
     if (value !== null) values.push(value);
   }
   return values;
 }
 
 /** `rest` is what follows the name: labels in braces, the value, maybe a timestamp. */
-function valueOf(rest: string): number | null {
+function sampleOf(rest: string): number | null {
   const first = rest[0];
   if (first !== '{' && first !== ' ' && first !== '\t') return null;
   const after = first === '{' ? rest.slice(rest.lastIndexOf('}') + 1) : rest;
