@@ -76,13 +76,17 @@ describe('rooms', () => {
   });
 
   it('load the screen only dynamically', () => {
-    const wrong = sources.filter(({ room, text }) => room !== 'tui' && /^import (?!type).*\/tui\//m.test(text)).map(({ file }) => file);
+    const wrong = sources
+      .filter(({ room, text }) => room !== 'tui' && /^import (?!type).*\/tui\//m.test(text))
+      .map(({ file }) => file);
     expect(wrong).toEqual([]);
   });
 
   it('end the process only in cli and in worker programs', () => {
     const wrong = sources
-      .filter(({ file, room, text }) => text.includes('process.exit(') && room !== 'cli' && !/main\.ts$/.test(file))
+      .filter(
+        ({ file, room, text }) => text.includes('process.exit(') && room !== 'cli' && !/main\.ts$/.test(file),
+      )
       .map(({ file }) => file);
     expect(wrong).toEqual([]);
   });
@@ -90,7 +94,9 @@ describe('rooms', () => {
 
 describe('sizes', () => {
   it('no file is longer than its limit', () => {
-    const long = sources.filter(({ text }) => text.split('\n').length > FILE_LINES_MAX + 1).map(({ file }) => file);
+    const long = sources
+      .filter(({ text }) => text.split('\n').length > FILE_LINES_MAX + 1)
+      .map(({ file }) => file);
     expect(long).toEqual([]);
   });
 
@@ -118,7 +124,8 @@ describe('documents', () => {
 
 function allowed(room: string): string[] {
   if (room === 'stack') return Object.keys(MAY_IMPORT).filter((name) => name !== 'tui');
-  if (room === 'commands') return ['cli', 'stack', 'plan', 'recipes', 'replay', 'model', 'bench', 'engines', 'telemetry', 'tui'];
+  if (room === 'commands')
+    return ['cli', 'stack', 'plan', 'recipes', 'replay', 'model', 'bench', 'engines', 'telemetry', 'tui'];
   // stack's types and entry are what cli-side code may launch; nothing else imports stack.
   return [...(MAY_IMPORT[room] ?? [])];
 }
@@ -141,16 +148,23 @@ function relativeImports(text: string): string[] {
 }
 
 function packageImports(text: string): string[] {
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'((?:@[\w-]+\/)?[\w-]+)[^']*'/g)].map((match) => match[1] ?? '');
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'((?:@[\w-]+\/)?[\w-]+)[^']*'/g)].map(
+    (match) => match[1] ?? '',
+  );
 }
 
 /** Line numbers of functions over the limit: a declaration or method up to the closing brace of its indentation. */
 function longFunctions(text: string): number[] {
   const lines = text.split('\n');
   return lines.flatMap((line, at) => {
-    const head = /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\b|(?:(?:private|public|protected|static|override) )*(?:async )?#?\w+\([^;]*\)[^;]*\{$)/.exec(line);
+    const head =
+      /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\b|(?:(?:private|public|protected|static|override) )*(?:async )?#?\w+\([^;]*\)[^;]*\{$)/.exec(
+        line,
+      );
     if (head === null || /^\s*(?:if|for|while|switch|return|else)\b/.test(line)) return [];
-    const end = lines.findIndex((other, index) => index > at && other.startsWith(`${head[1]}}`) && !other.startsWith(`${head[1]}})`));
+    const end = lines.findIndex(
+      (other, index) => index > at && other.startsWith(`${head[1]}}`) && !other.startsWith(`${head[1]}})`),
+    );
     return end - at > FUNCTION_LINES_MAX ? [at + 1] : [];
   });
 }

@@ -25,7 +25,12 @@ export async function attach(name: string, paths: Paths): Promise<StackClient> {
   };
 }
 
-function poll(call: StackClient['call'], listener: (snapshot: Snapshot) => void, intervalMs: number, onLost?: () => void): () => void {
+function poll(
+  call: StackClient['call'],
+  listener: (snapshot: Snapshot) => void,
+  intervalMs: number,
+  onLost?: () => void,
+): () => void {
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
   const tick = async (): Promise<void> => {
@@ -49,13 +54,21 @@ function caller(name: string, socketPath: string): StackClient['call'] {
   return (method, path, body) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
-      const headers = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-      const request = http.request({ socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => settle(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), resolve, reject));
-      });
+      const headers =
+        text === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+      const request = http.request(
+        { socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () =>
+            settle(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), resolve, reject),
+          );
+        },
+      );
       request.on('timeout', () => request.destroy(new Error('no answer in time')));
       request.on('error', (error: NodeJS.ErrnoException) => {
         const isGone = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
@@ -65,7 +78,12 @@ function caller(name: string, socketPath: string): StackClient['call'] {
     });
 }
 
-function settle(status: number, text: string, resolve: (value: unknown) => void, reject: (error: Error) => void): void {
+function settle(
+  status: number,
+  text: string,
+  resolve: (value: unknown) => void,
+  reject: (error: Error) => void,
+): void {
   let value: unknown;
   try {
     value = text === '' ? null : JSON.parse(text);
@@ -78,5 +96,11 @@ function settle(status: number, text: string, resolve: (value: unknown) => void,
     return;
   }
   const message = (value as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
-  reject(new DynamoError(status === 404 ? 'not_found' : 'invalid_request', { detail: message, method: '', path: message }));
+  reject(
+    new DynamoError(status === 404 ? 'not_found' : 'invalid_request', {
+      detail: message,
+      method: '',
+      path: message,
+    }),
+  );
 }

@@ -8,8 +8,17 @@ const STACK_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/i;
 
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
-    name: Flags.string({ description: 'name of the stack', default: 'default', env: 'DYNAMO_NAME', helpGroup: 'GLOBAL' }),
-    json: Flags.boolean({ description: 'print data as JSON, alone on stdout', default: false, helpGroup: 'GLOBAL' }),
+    name: Flags.string({
+      description: 'name of the stack',
+      default: 'default',
+      env: 'DYNAMO_NAME',
+      helpGroup: 'GLOBAL',
+    }),
+    json: Flags.boolean({
+      description: 'print data as JSON, alone on stdout',
+      default: false,
+      helpGroup: 'GLOBAL',
+    }),
   };
 
   readonly paths: Paths = resolvePaths();
@@ -37,7 +46,9 @@ export abstract class BaseCommand extends Command {
     });
   }
 
-  protected override async catch(error: Error & { exitCode?: number; oclif?: { exit?: number } }): Promise<void> {
+  protected override async catch(
+    error: Error & { exitCode?: number; oclif?: { exit?: number } },
+  ): Promise<void> {
     if (error.oclif?.exit === 0) throw error;
     const { text, exit } = renderError(error);
     process.stderr.write(text);

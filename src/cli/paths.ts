@@ -35,7 +35,8 @@ export function resolvePaths(env: Environment = process.env): Paths {
     };
   }
   const user = os.homedir();
-  const xdg = (name: string, fallback: string) => path.join(absolute(env[name]) ?? path.join(user, fallback), 'dynamo');
+  const xdg = (name: string, fallback: string) =>
+    path.join(absolute(env[name]) ?? path.join(user, fallback), 'dynamo');
   const runtimeBase = absolute(env['XDG_RUNTIME_DIR']) ?? path.join(os.tmpdir(), `dynamo-${userId()}`);
   return {
     config: xdg('XDG_CONFIG_HOME', '.config'),
@@ -49,7 +50,9 @@ export const modelsDir = (paths: Paths): string => path.join(paths.data, 'models
 export const stackStateDir = (paths: Paths, name: string): string => path.join(paths.state, name);
 export const stackRuntimeDir = (paths: Paths, name: string): string => path.join(paths.runtime, name);
 export const adminSocket = (paths: Paths, name: string): string =>
-  process.platform === 'win32' ? `\\\\.\\pipe\\dynamo-${userId()}-${name}` : path.join(stackRuntimeDir(paths, name), 'admin.sock');
+  process.platform === 'win32'
+    ? `\\\\.\\pipe\\dynamo-${userId()}-${name}`
+    : path.join(stackRuntimeDir(paths, name), 'admin.sock');
 
 /** Creates a folder only its owner can enter. */
 export function makePrivateDir(dir: string): void {

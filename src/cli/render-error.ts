@@ -12,5 +12,8 @@ export function renderError(error: Error & { oclif?: { exit?: number } }): { tex
     return { text: `dynamo: ${error.message.trimEnd()}\n`, exit: error.oclif.exit ?? 2 };
   }
   const trace = process.env['DYNAMO_DEBUG'] ? `${error.stack ?? ''}\n` : '';
-  return { text: `dynamo: something failed: ${error.message}\n  Set DYNAMO_DEBUG=1 for details and report it.\n${trace}`, exit: 1 };
+  return {
+    text: `dynamo: something failed: ${error.message}\n  Set DYNAMO_DEBUG=1 for details and report it.\n${trace}`,
+    exit: 1,
+  };
 }

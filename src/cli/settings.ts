@@ -21,7 +21,13 @@ const SCHEMA = {
 
 /** Reads the settings; a malformed file is an error with its path, not silently replaced. */
 export function readSettings(paths: Paths): Settings {
-  const options = { cwd: paths.config, configName: 'settings', schema: SCHEMA, clearInvalidConfig: false, projectName: 'dynamo' };
+  const options = {
+    cwd: paths.config,
+    configName: 'settings',
+    schema: SCHEMA,
+    clearInvalidConfig: false,
+    projectName: 'dynamo',
+  };
   try {
     return { ...new Conf<Settings>(options).store };
   } catch (error) {

@@ -47,9 +47,15 @@ export function launchStack(spec: StackSpec, onMessage: (message: StartMessage) 
   };
 }
 
-function readiness(child: ChildProcess, logFile: string, onMessage: (message: StartMessage) => void): LaunchedStack['ready'] {
+function readiness(
+  child: ChildProcess,
+  logFile: string,
+  onMessage: (message: StartMessage) => void,
+): LaunchedStack['ready'] {
   return new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(new DynamoError('start_failed', { detail: error.message, remedy: '' })));
+    child.once('error', (error) =>
+      reject(new DynamoError('start_failed', { detail: error.message, remedy: '' })),
+    );
     child.on('message', (message: StartMessage) => {
       onMessage(message);
       if (message.type === 'ready') resolve(message);
@@ -64,7 +70,11 @@ function readiness(child: ChildProcess, logFile: string, onMessage: (message: St
 
 /** The stack's own sentence, not wrapped in another one. */
 function reported(message: Extract<StartMessage, { type: 'failed' }>): Error {
-  return new DynamoError('usage', { detail: message.message, remedy: message.remedy }, { exit: message.exit });
+  return new DynamoError(
+    'usage',
+    { detail: message.message, remedy: message.remedy },
+    { exit: message.exit },
+  );
 }
 
 function lastLines(file: string, count: number): string {

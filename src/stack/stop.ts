@@ -7,10 +7,14 @@ import { isAlive, readState } from './state-file.js';
 const POLL_MS = 50;
 
 /** Resolves when the stack process is gone. `forced` says that asking was not enough. */
-export async function stopStack(client: StackClient, stateDir: string, options: { isGraceful: boolean }): Promise<{ forced: boolean }> {
+export async function stopStack(
+  client: StackClient,
+  stateDir: string,
+  options: { isGraceful: boolean },
+): Promise<{ forced: boolean }> {
   const { pid } = (await client.call('GET', '/admin/ping')) as { pid: number };
   const state = readState(stateDir);
-  const mark = state?.stack.pid === pid ? state.stack : { pid, startTime: null };
+  const mark = { pid, startTime: state?.pid === pid ? state.startTime : null };
   await client.call('POST', `/admin/stop${options.isGraceful ? '' : '?now=1'}`);
   const patienceMs = (options.isGraceful ? LIMITS.drainMs : 0) + 2 * LIMITS.stopGraceMs;
   const deadline = Date.now() + patienceMs;

@@ -45,18 +45,26 @@ async function chat(messages: ChatMessage[], extra: Record<string, unknown> = {}
 }
 
 const story = (topic: string, sentences: number) =>
-  Array.from({ length: sentences }, (_, index) => `Fact ${index} about ${topic}: it is number ${index * 7} in the list of ${topic}.`).join(' ');
+  Array.from(
+    { length: sentences },
+    (_, index) => `Fact ${index} about ${topic}: it is number ${index * 7} in the list of ${topic}.`,
+  ).join(' ');
 
 describe('routing', () => {
   it('answers a question', async () => {
-    const turn = await chat([{ role: 'user', content: 'What is the capital of France?' }], { temperature: 0 });
+    const turn = await chat([{ role: 'user', content: 'What is the capital of France?' }], {
+      temperature: 0,
+    });
     expect(turn.text).toContain('Paris');
   });
 
   it('sends the second turn to the worker that has the first, and both sides count the same', async () => {
     const messages = [{ role: 'user', content: `${story('rivers', 30)} Summarise.` }];
     const first = await chat(messages);
-    messages.push({ role: 'assistant', content: first.text }, { role: 'user', content: 'And now in one word.' });
+    messages.push(
+      { role: 'assistant', content: first.text },
+      { role: 'user', content: 'And now in one word.' },
+    );
     const second = await chat(messages);
     expect(second.worker).toBe(first.worker);
     expect(second.cached).toBeGreaterThanOrEqual(first.prompt - 64);
@@ -64,7 +72,9 @@ describe('routing', () => {
   });
 
   it('spreads unlike sessions over both workers', async () => {
-    const turns = await Promise.all(['birds', 'cars', 'trees', 'stars'].map((topic) => chat([{ role: 'user', content: story(topic, 12) }])));
+    const turns = await Promise.all(
+      ['birds', 'cars', 'trees', 'stars'].map((topic) => chat([{ role: 'user', content: story(topic, 12) }])),
+    );
     expect(new Set(turns.map(({ worker }) => worker)).size).toBe(2);
   });
 

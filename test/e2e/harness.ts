@@ -45,17 +45,32 @@ export function makeHome(): Home {
   const model = process.env['DYNAMO_TEST_MODEL'];
   if (model === undefined) throw new Error('DYNAMO_TEST_MODEL is not set: run the tests with `npm test`');
   const dir = mkdtempSync(path.join(os.tmpdir(), 'dyn-'));
-  const models = path.join(dir, 'data', 'models');
+  const models = path.join(dir, 'data', 'models', 'smollm2');
   mkdirSync(models, { recursive: true });
   symlinkSync(model, path.join(models, path.basename(model)));
-  const env: NodeJS.ProcessEnv = { ...process.env, DYNAMO_HOME: dir, NODE_ENV: 'production', HF_HUB_OFFLINE: '1' };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    DYNAMO_HOME: dir,
+    NODE_ENV: 'production',
+    HF_HUB_OFFLINE: '1',
+  };
   const cli = (...args: string[]) => runCli(env, args);
-  return { dir, env, cli, up: (...args) => up(env, cli, args), remove: () => rmSync(dir, { recursive: true, force: true }) };
+  return {
+    dir,
+    env,
+    cli,
+    up: (...args) => up(env, cli, args),
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
 }
 
 async function runCli(env: NodeJS.ProcessEnv, args: string[]): Promise<CliResult> {
   try {
-    const { stdout, stderr } = await run(process.execPath, [bin, ...args], { env, timeout: 60_000, maxBuffer: 16 << 20 });
+    const { stdout, stderr } = await run(process.execPath, [bin, ...args], {
+      env,
+      timeout: 60_000,
+      maxBuffer: 16 << 20,
+    });
     return { code: 0, stdout, stderr };
   } catch (error) {
     const failed = error as { code?: number; stdout?: string; stderr?: string };
@@ -65,7 +80,10 @@ async function runCli(env: NodeJS.ProcessEnv, args: string[]): Promise<CliResult
 
 async function up(env: NodeJS.ProcessEnv, cli: Home['cli'], args: string[]): Promise<RunningStack> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [bin, 'up', '--no-tui', '--port', '0', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [bin, 'up', '--no-tui', '--port', '0', ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => (text += chunk));
   child.stderr.on('data', (chunk: Buffer) => (text += chunk));
@@ -97,7 +115,11 @@ async function up(env: NodeJS.ProcessEnv, cli: Home['cli'], args: string[]): Pro
 }
 
 /** Waits for a condition with a bound, so that a failing test says what it waited for. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, ms = 20_000): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  ms = 20_000,
+): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited ${ms} ms for ${what}`);

@@ -74,7 +74,11 @@ describe('a worker', () => {
     }, 'the worker to be ready again');
     const answer = await fetch(`${stack.url}/v1/chat/completions`, {
       method: 'POST',
-      body: JSON.stringify({ model: 'smollm2', messages: [{ role: 'user', content: 'Say hi.' }], max_tokens: 4 }),
+      body: JSON.stringify({
+        model: 'smollm2',
+        messages: [{ role: 'user', content: 'Say hi.' }],
+        max_tokens: 4,
+      }),
     });
     expect(answer.status).toBe(200);
     expect((await stack.snapshot()).workers[0]!.restarts).toBe(1);

@@ -1,0 +1,96 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../src/cli/base-command.js';
+import { modelsDir } from '../src/cli/paths.js';
+import type { EngineName, Plan } from '../src/plan/types.js';
+import type { ResolvedPlan } from '../src/stack/resolve-plan.js';
+
+const ROUTERS = ['kv', 'dynamo', 'round-robin', 'least-loaded', 'random', 'power-of-two'];
+
+export default class Up extends BaseCommand {
+  static override description = 'start a stack from a recipe: workers, router, gateway and the live screen';
+  static override examples = [
+    '<%= config.bin %> up',
+    '<%= config.bin %> up --recipe ./my-model.gguf --workers 1',
+    '<%= config.bin %> up --router round-robin --port 9000 --name second --detach',
+    '<%= config.bin %> up --recipe glm5 --dry-run',
+  ];
+  static override flags = {
+    recipe: Flags.string({ description: 'recipe name, recipe file or GGUF file', env: 'DYNAMO_RECIPE' }),
+    engine: Flags.string({ description: 'only variants of this engine' }),
+    variant: Flags.string({ description: 'variant of the recipe' }),
+    workers: Flags.integer({ description: 'number of workers', env: 'DYNAMO_WORKERS', min: 1, max: 64 }),
+    host: Flags.string({ description: 'address to listen on [default: 127.0.0.1]', env: 'DYNAMO_HOST' }),
+    port: Flags.integer({
+      description: 'port to listen on, 0 for a free one [default: 8000]',
+      env: 'DYNAMO_PORT',
+      min: 0,
+      max: 65_535,
+    }),
+    router: Flags.string({
+      description: 'routing policy [default: kv]',
+      env: 'DYNAMO_ROUTER',
+      options: ROUTERS,
+    }),
+    'api-key': Flags.string({
+      description: 'key clients must send (repeat for several)',
+      env: 'DYNAMO_API_KEY',
+      multiple: true,
+    }),
+    insecure: Flags.boolean({ description: 'listen beyond this machine without a key', default: false }),
+    set: Flags.string({ description: 'a recipe or router setting, key=value (repeat)', multiple: true }),
+    detach: Flags.boolean({ description: 'leave the stack running and return', default: false }),
+    'no-tui': Flags.boolean({ description: 'plain lines instead of the screen', default: false }),
+    'dry-run': Flags.boolean({ description: 'print the plan and start nothing', default: false }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Up);
+    const name = this.stackName(flags);
+    const { readSettings } = await import('../src/cli/settings.js');
+    const { parsePairs, resolvePlan } = await import('../src/stack/resolve-plan.js');
+    const settings = readSettings(this.paths);
+    const wish = {
+      recipe: flags.recipe ?? settings.recipe,
+      variant: flags.variant,
+      engine: flags.engine as EngineName | undefined,
+      workers: flags.workers ?? settings.workers,
+      set: parsePairs(flags.set ?? []),
+    };
+    const askedAt = Date.now();
+    const resolved = await resolvePlan(wish, this.paths);
+    if (flags['dry-run']) return this.#printPlan(resolved, flags.json);
+    const { runUp } = await import('../src/stack/run-up.js');
+    await this.#fetchModel(resolved.plan, name);
+    const exit = await runUp({
+      spec: {
+        name,
+        paths: this.paths,
+        plan: resolved.plan,
+        host: flags.host ?? settings.host ?? '127.0.0.1',
+        port: flags.port ?? settings.port ?? 8000,
+        apiKeys: flags['api-key'] ?? [],
+        router: flags.router ?? settings.router ?? 'kv',
+        settings: resolved.rest,
+        askedAt,
+      },
+      isInsecure: flags.insecure,
+      isDetached: flags.detach,
+      wantsScreen: !flags['no-tui'] && process.stdout.isTTY === true && process.stdin.isTTY === true,
+    });
+    process.exitCode = exit;
+  }
+
+  async #printPlan({ plan, host }: ResolvedPlan, isJson: boolean): Promise<void> {
+    if (isJson) return this.printJson({ host, ...plan });
+    const { planText } = await import('../src/plan/plan-text.js');
+    this.print(planText(plan, host));
+  }
+
+  /** The model's file, before anything is started: fetched with progress, or verified. */
+  async #fetchModel(plan: Plan, name: string): Promise<void> {
+    const { ensureModel } = await import('../src/stack/ensure-model.js');
+    const { refuseRunning } = await import('../src/stack/run-up.js');
+    refuseRunning(name, this.paths);
+    await ensureModel(plan, modelsDir(this.paths));
+  }
+}

@@ -1,0 +1,47 @@
+/** A stack of the benchmark's own: another name and a free port, gone when the work is done. */
+import { attach, type StackClient } from '../cli/attach.js';
+import { modelsDir, type Paths, stackStateDir } from '../cli/paths.js';
+import { ensureModel } from '../stack/ensure-model.js';
+import { launchStack } from '../stack/launch.js';
+import { type PlanWish, resolvePlan } from '../stack/resolve-plan.js';
+import { stopStack } from '../stack/stop.js';
+
+export interface OwnStack {
+  url: string;
+  model: string;
+  client: StackClient;
+  startMs: number;
+}
+
+/** Runs `work` against a fresh stack and stops it afterwards, whatever happened. */
+export async function withOwnStack<T>(
+  options: { paths: Paths; wish: PlanWish; router: string; name: string },
+  work: (stack: OwnStack) => Promise<T>,
+): Promise<T> {
+  const { paths, wish, router, name } = options;
+  const { plan, rest } = await resolvePlan(wish, paths);
+  await ensureModel(plan, modelsDir(paths));
+  const spec = {
+    name,
+    paths,
+    plan,
+    host: '127.0.0.1',
+    port: 0,
+    apiKeys: [],
+    router,
+    settings: rest,
+    askedAt: Date.now(),
+  };
+  const launched = launchStack(spec, () => {});
+  const { url, model, startMs } = await launched.ready;
+  const client = await attach(name, paths);
+  const interrupt = () => launched.stop();
+  process.once('SIGINT', interrupt);
+  try {
+    return await work({ url, model, client, startMs });
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+    await stopStack(client, stackStateDir(paths, name), { isGraceful: false }).catch(() => launched.stop());
+    await launched.ended;
+  }
+}

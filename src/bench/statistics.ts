@@ -1,0 +1,28 @@
+/** Order statistics of measured values. */
+
+export interface Spread {
+  min: number;
+  median: number;
+  p95: number;
+  max: number;
+  count: number;
+}
+
+/** Values between two samples are interpolated; an empty list gives NaN. */
+export function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  return {
+    min: quantile(sorted, 0),
+    median: quantile(sorted, 0.5),
+    p95: quantile(sorted, 0.95),
+    max: quantile(sorted, 1),
+    count: sorted.length,
+  };
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  const at = share * (sorted.length - 1);
+  const low = sorted[Math.floor(at)] ?? Number.NaN;
+  const high = sorted[Math.ceil(at)] ?? Number.NaN;
+  return low + (high - low) * (at - Math.floor(at));
+}

@@ -1,0 +1,29 @@
+/** The plan with what only this moment can say: free ports and event sockets. */
+import path from 'node:path';
+import { makePrivateDir, type Paths, stackRuntimeDir } from '../cli/paths.js';
+import type { EventEndpoints, Plan, WorkerPlan } from '../plan/types.js';
+import { freePort } from '../supervisor/ports.js';
+
+/** Gives every worker its own loopback port and event sockets in the stack's private folder. */
+export async function placeWorkers(plan: Plan, paths: Paths, name: string): Promise<Plan> {
+  const dir = stackRuntimeDir(paths, name);
+  makePrivateDir(paths.runtime);
+  makePrivateDir(dir);
+  const workers: WorkerPlan[] = [];
+  for (const worker of plan.workers) {
+    const port = worker.port === 0 ? await freePort(worker.host) : worker.port;
+    workers.push({ ...worker, port, events: worker.events ?? (await endpoints(dir, worker)) });
+  }
+  return { ...plan, workers };
+}
+
+/** Unix sockets where ZMQ has them: no port to lose, and the folder's mode keeps others out. */
+async function endpoints(dir: string, worker: WorkerPlan): Promise<EventEndpoints> {
+  const topic = `kv@${worker.id}`;
+  if (process.platform !== 'win32') {
+    const socket = (kind: string) => `ipc://${path.join(dir, `${worker.id}-${kind}.sock`)}`;
+    return { events: socket('events'), replay: socket('replay'), topic };
+  }
+  const tcp = async () => `tcp://127.0.0.1:${await freePort('127.0.0.1')}`;
+  return { events: await tcp(), replay: await tcp(), topic };
+}

@@ -1,0 +1,37 @@
+/** The prompt room for one stack: the model's own tokenizer, proven against a worker, or the next best thing. */
+import { loadLocalModel } from '../model/local-model.js';
+import type { Plan } from '../plan/types.js';
+import { engineTokenizer } from '../prompt/engine-tokenize.js';
+import { selfCheck } from '../prompt/self-check.js';
+import { createPromptService, type SwitchablePromptService } from '../prompt/service.js';
+import type { WorkerSet } from './worker-set.js';
+
+export type Warn = (code: string, message: string) => void;
+
+/** Loads tokenizer and template; a model whose file says too little is used through the engine instead. */
+export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchablePromptService> {
+  const local =
+    plan.model.kind === 'gguf' ? await loadLocalModel(plan.model.path).catch((error: Error) => error) : null;
+  if (local instanceof Error)
+    warn('tokenizer_missing', `The prompt cannot be tokenized here: ${local.message}`);
+  return createPromptService({
+    local: local instanceof Error ? null : local,
+    blockTokens: plan.blockTokens,
+    warn: (sentence) => warn('tokenizer_fallback', sentence),
+  });
+}
+
+/** Compares our tokens with the first ready worker's; the service switches by itself when they differ. */
+export async function checkPrompt(
+  service: SwitchablePromptService,
+  plan: Plan,
+  workers: WorkerSet,
+): Promise<string> {
+  const link = workers.anyLink();
+  if (link === undefined) return 'no worker to compare with';
+  const { detail } = await selfCheck(
+    service,
+    engineTokenizer((method, path, body) => link.json(method, path, body), plan.servedModel),
+  );
+  return detail;
+}

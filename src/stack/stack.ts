@@ -1,0 +1,182 @@
+/**
+ * Composition root: constructs every concrete part and connects one's outputs to another's inputs.
+ * Nothing is decided here; what a request goes through is in `gateway/serve-request`.
+ */
+import { createGateway, type Gateway } from '../gateway/server.js';
+import type { Plan } from '../plan/types.js';
+import { createSupervisor } from '../supervisor/supervisor.js';
+import type { SupervisorService } from '../supervisor/types.js';
+import { createBus, type TelemetryBus } from '../telemetry/bus.js';
+import { createSnapshotStore, type SnapshotStore } from '../telemetry/snapshot.js';
+import { adapterOf } from './adapters.js';
+import { type AdminServer, listenAdmin } from './admin.js';
+import { reapLeftoverWorkers } from './leftovers.js';
+import { placeWorkers } from './place-workers.js';
+import { StackPrompt } from './prompt-source.js';
+import { buildRouter, type StackRouter } from './routing.js';
+import type { StackSpec, StartMessage } from './spec.js';
+import { writeState } from './state-file.js';
+import { bridgeSupervisor } from './telemetry-bridge.js';
+import { WorkerSet } from './worker-set.js';
+
+export interface StackOptions {
+  report(message: StartMessage): void;
+  adminSocket: string;
+  stateDir: string;
+  onStopAsked(options: { isGraceful: boolean }): void;
+}
+
+export class Stack {
+  url: string;
+  readonly #spec: StackSpec;
+  readonly #options: StackOptions;
+  readonly #bus: TelemetryBus;
+  readonly #store: SnapshotStore;
+  #gateway: Gateway | undefined;
+  #admin: AdminServer | undefined;
+  #supervisor: SupervisorService | undefined;
+  #workers: WorkerSet | undefined;
+  #isReady = false;
+
+  constructor(spec: StackSpec, options: StackOptions) {
+    this.#spec = spec;
+    this.#options = options;
+    this.url = `http://${spec.host}:${spec.port}`;
+    this.#bus = createBus({ now: Date.now });
+    this.#store = createSnapshotStore({
+      name: spec.name,
+      pid: process.pid,
+      url: this.url,
+      recipe: spec.plan.recipe,
+      variant: spec.plan.variant,
+      model: spec.plan.servedModel,
+      router: spec.router,
+      startedAt: spec.askedAt,
+      isSimulated: spec.plan.engine === 'simulator',
+    });
+    this.#bus.subscribe((event) => this.#store.apply(event));
+  }
+
+  /** Brings everything up; resolves with the milliseconds it took once every worker serves. */
+  async start(): Promise<number> {
+    const startedAt = performance.now();
+    const { plan, name, paths } = this.#spec;
+    this.#bus.emit({ type: 'stack.state', state: 'starting' });
+    reapLeftoverWorkers(this.#options.stateDir, (text) => this.#step(text));
+    const placed = await placeWorkers(plan, paths, name);
+    const router = await buildRouter(this.#spec, placed, this.#bus);
+    const prompt = new StackPrompt(placed, (code, message) =>
+      this.#bus.emit({ type: 'warning', code, message }),
+    );
+    const workers = new WorkerSet(placed, router, this.#bus);
+    this.#workers = workers;
+    await this.#listen(placed, router, prompt, workers);
+    const prepared = prompt.load();
+    const adapter = adapterOf(placed.engine);
+    await adapter.prepare(placed, (phase) => this.#step(`preparing the model: ${phase.name}`));
+    await this.#startWorkers(placed, workers);
+    await prepared;
+    await prompt.check(workers);
+    this.#isReady = true;
+    this.#bus.emit({ type: 'stack.state', state: 'ready' });
+    return Math.round(performance.now() - startedAt);
+  }
+
+  /** Ends everything in the order that loses least: no new requests, running ones finish, workers stop, sockets go. */
+  async stop(options: { isGraceful: boolean }): Promise<void> {
+    this.#isReady = false;
+    this.#bus.emit({ type: 'stack.state', state: 'draining' });
+    await this.#gateway?.close({ graceMs: options.isGraceful ? this.#drainMs() : 0 });
+    await this.#workers?.close();
+    await this.#supervisor?.stop({ isGraceful: options.isGraceful });
+    await this.#workers?.removeSockets();
+    await this.#admin?.close();
+  }
+
+  async #listen(plan: Plan, router: StackRouter, prompt: StackPrompt, workers: WorkerSet): Promise<void> {
+    const spec = this.#spec;
+    const gateway = createGateway({
+      config: { host: spec.host, port: spec.port, apiKeys: spec.apiKeys, bodyBytes: bodyBytes(spec) },
+      served: {
+        name: plan.servedModel,
+        aliases: plan.aliases,
+        contextTokens: plan.contextTokens,
+        created: Math.floor(spec.askedAt / 1000),
+        acceptAnyName: spec.settings['gateway.accept_any_model'] === true,
+        defaults: plan.defaults,
+      },
+      prompt: prompt.service,
+      router: router.service,
+      link: (worker) => workers.link(worker),
+      engineFields: (_worker, priority) => {
+        const value = adapterOf(plan.engine).enginePriority(priority);
+        return value === undefined || value === 0 ? {} : { priority: value };
+      },
+      emit: (event) => this.#bus.emit(event),
+      snapshot: () => this.#store.snapshot(Date.now()),
+      subscribe: (listener) => this.#bus.subscribe(listener),
+      isReady: () => this.#isReady,
+    });
+    this.#gateway = gateway;
+    this.url = (await gateway.listen()).url;
+    this.#store.setUrl(this.url);
+    this.#admin = await listenAdmin(this.#options.adminSocket, gateway.adminListener, {
+      stop: this.#options.onStopAsked,
+    });
+  }
+
+  async #startWorkers(plan: Plan, workers: WorkerSet): Promise<void> {
+    const adapter = adapterOf(plan.engine);
+    const urlOf = (id: string) => workers.urlOf(id);
+    const observer = bridgeSupervisor((event) => this.#bus.emit(event), urlOf, {
+      onState: (worker, state, facts) => {
+        workers.onState(worker, state);
+        this.#writeState();
+        this.#judge(workers);
+        this.#options.report({
+          type: 'worker',
+          worker,
+          state,
+          phase: facts.phase.name,
+          progress: facts.phase.progress,
+        });
+      },
+      onLog: () => {},
+    });
+    const supervised = plan.workers.map((worker) => ({ plan, worker, adapter }));
+    this.#supervisor = createSupervisor(supervised, { observer, logDir: this.#options.stateDir });
+    await this.#supervisor.start();
+  }
+
+  /** Degraded as soon as one worker does not serve; ready again when all do. */
+  #judge(workers: WorkerSet): void {
+    if (!this.#isReady) return;
+    const missing = workers.missing();
+    const state = missing.length === 0 ? 'ready' : 'degraded';
+    this.#bus.emit({
+      type: 'stack.state',
+      state,
+      ...(missing.length === 0 ? {} : { reason: `not serving: ${missing.join(', ')}` }),
+    });
+  }
+
+  #writeState(): void {
+    const { name, plan } = this.#spec;
+    const workers = this.#supervisor?.processes() ?? [];
+    writeState(this.#options.stateDir, { name, url: this.url, recipe: plan.recipe, workers });
+  }
+
+  #step(text: string): void {
+    this.#options.report({ type: 'step', text });
+  }
+
+  #drainMs(): number {
+    const value = this.#spec.settings['drain_ms'];
+    return typeof value === 'number' ? value : 30_000;
+  }
+}
+
+function bodyBytes(spec: StackSpec): number {
+  const value = spec.settings['limits.body_bytes'];
+  return typeof value === 'number' && value > 0 ? value : 64 * 1024 * 1024;
+}

@@ -1,0 +1,176 @@
+/** What hangs on each worker while it serves: its link, its event feed, its metrics, its place in the router. */
+import { rmSync } from 'node:fs';
+import type { EngineAdapter } from '../engines/types.js';
+import { createKvFeed, type KvFeed } from '../link/kv-feed.js';
+import { scrapeMetrics } from '../link/metrics-scrape.js';
+import type { WorkerLink } from '../link/types.js';
+import { createWorkerLink } from '../link/worker-link.js';
+import type { Plan, WorkerPlan } from '../plan/types.js';
+import type { Router } from '../router/router.js';
+import type { LifecycleState } from '../supervisor/types.js';
+import type { TelemetryEvent } from '../telemetry/types.js';
+
+/** How often a worker's own figures are read. */
+const SCRAPE_MS = 1_000;
+const NOTHING_READ = { running: null, waiting: null, kvUsage: null };
+
+interface Attached {
+  worker: WorkerPlan;
+  feed: KvFeed | null;
+  link: WorkerLink | undefined;
+  scrape: NodeJS.Timeout | undefined;
+  state: LifecycleState;
+}
+
+export class WorkerSet {
+  readonly #plan: Plan;
+  readonly #adapter: EngineAdapter;
+  readonly #router: Router;
+  readonly #emit: (event: TelemetryEvent) => void;
+  readonly #workers = new Map<string, Attached>();
+
+  constructor(options: {
+    plan: Plan;
+    adapter: EngineAdapter;
+    router: Router;
+    emit: (event: TelemetryEvent) => void;
+  }) {
+    this.#plan = options.plan;
+    this.#adapter = options.adapter;
+    this.#router = options.router;
+    this.#emit = options.emit;
+    for (const worker of options.plan.workers) this.#add(worker);
+  }
+
+  /** Link of a worker that serves. */
+  link(id: string): WorkerLink | undefined {
+    return this.#workers.get(id)?.link;
+  }
+
+  anyLink(): WorkerLink | undefined {
+    return [...this.#workers.values()].find(({ link }) => link !== undefined)?.link;
+  }
+
+  urlOf(id: string): string {
+    const worker = this.#workers.get(id)?.worker;
+    return worker === undefined ? '' : `http://${worker.host}:${worker.port}`;
+  }
+
+  /** Ids of workers that do not serve now. */
+  missing(): string[] {
+    return [...this.#workers.values()]
+      .filter(({ state }) => state !== 'ready')
+      .map(({ worker }) => worker.id);
+  }
+
+  /** The supervisor's word on a worker: the only thing that makes one eligible or not. */
+  onState(id: string, state: LifecycleState): void {
+    const attached = this.#workers.get(id);
+    if (attached === undefined || attached.state === state) return;
+    const served = attached.state === 'ready';
+    attached.state = state;
+    if (state === 'ready') this.#open(attached);
+    else if (served) this.#shut(attached, state);
+  }
+
+  async close(): Promise<void> {
+    for (const attached of this.#workers.values()) this.#shut(attached, 'stopped');
+    await Promise.all([...this.#workers.values()].map(({ feed }) => feed?.close()));
+  }
+
+  /** Event sockets of workers that could not remove them themselves. */
+  removeSockets(): void {
+    for (const { worker } of this.#workers.values()) {
+      for (const address of [worker.events?.events, worker.events?.replay]) {
+        if (address?.startsWith('ipc://')) rmSync(address.slice('ipc://'.length), { force: true });
+      }
+    }
+  }
+
+  #add(worker: WorkerPlan): void {
+    const { id, blockTokens, kvBlocks, events } = worker;
+    const kind = events === null ? 'approximate' : 'events';
+    this.#router.addWorker({ id, blockTokens, kvBlocks: kvBlocks ?? 0, feed: kind });
+    this.#router.setEligible(id, false);
+    this.#workers.set(id, {
+      worker,
+      feed: events === null ? null : this.#feed(worker),
+      link: undefined,
+      scrape: undefined,
+      state: 'stopped',
+    });
+    this.#emit({
+      type: 'worker.info',
+      worker: id,
+      engine: worker.engine,
+      engineVersion: '',
+      gpus: worker.gpus,
+      blockTokens,
+      blocksTotal: kvBlocks ?? 0,
+    });
+    this.#emit({ type: 'feed.state', worker: id, state: kind });
+  }
+
+  #feed(worker: WorkerPlan): KvFeed | null {
+    if (worker.events === null) return null;
+    const { id, blockTokens, events } = worker;
+    return createKvFeed({
+      worker: id,
+      endpoints: events,
+      blockTokens,
+      sink: this.#router.feedSink(id),
+      observer: {
+        onGap: (gap) => this.#emit({ type: 'feed.gap', worker: id, ...gap }),
+        onWarning: (code, message) =>
+          this.#emit({ type: 'warning', code, message: `${id}: ${message}`, worker: id }),
+      },
+    });
+  }
+
+  #open(attached: Attached): void {
+    const { worker } = attached;
+    attached.link = createWorkerLink({ worker: worker.id, url: this.urlOf(worker.id) });
+    this.#router.setEligible(worker.id, true);
+    void this.#describe(attached);
+    attached.scrape = setInterval(() => void this.#scrape(attached), SCRAPE_MS);
+    attached.scrape.unref();
+  }
+
+  #shut(attached: Attached, state: LifecycleState): void {
+    const { worker } = attached;
+    clearInterval(attached.scrape);
+    this.#router.setEligible(worker.id, false);
+    // A draining worker still answers what it has; a dead one has lost its cache too.
+    if (state !== 'draining') {
+      this.#router.dropWorkerBlocks(worker.id);
+      void attached.link?.close();
+      attached.link = undefined;
+    }
+  }
+
+  async #describe({ worker, link }: Attached): Promise<void> {
+    const answer = (await link?.json('GET', '/version').catch(() => null)) as { version?: string } | null;
+    const { id: name, engine, gpus, blockTokens, kvBlocks } = worker;
+    const engineVersion = answer?.version ?? '';
+    this.#emit({
+      type: 'worker.info',
+      worker: name,
+      engine,
+      engineVersion,
+      gpus,
+      blockTokens,
+      blocksTotal: kvBlocks ?? 0,
+    });
+  }
+
+  async #scrape({ worker, link }: Attached): Promise<void> {
+    if (link === undefined) return;
+    const { running, waiting, kvUsage } = await scrapeMetrics(link, this.#adapter.metrics).catch(
+      () => NOTHING_READ,
+    );
+    if (running === null) return;
+    const load = { running, waiting: waiting ?? 0, kvUsage: kvUsage ?? 0 };
+    this.#router.reportLoad(worker.id, load);
+    this.#emit({ type: 'worker.load', worker: worker.id, ...load });
+  }
+}
