@@ -27,8 +27,8 @@ export async function readGgufMetadata(path: string): Promise<GgufMetadata> {
     const fileBytes = (await file.stat()).size;
     const headBytesMax = Math.min(fileBytes, LIMITS.ggufHeadBytes);
     for (let size = FIRST_READ_BYTES; ; size *= 4) {
-      const head = await readHead(file, Math.min(size, headBytesMax));
       try {
+        const head = await readHead(file, Math.min(size, headBytesMax));
         return { path, fileBytes, ...parseHead(head) };
       } catch (error) {
         if (error instanceof EndOfHead && size < headBytesMax) continue;
