@@ -18,3 +18,16 @@ const { Plugin } = await import('@oclif/core');
 const plugin = new Plugin({ root, ignoreManifest: true, errorOnManifestCreate: true });
 await plugin.load();
 writeFileSync(manifest, JSON.stringify(plugin.manifest));
+
+// The plain `--help`, rendered once: see run.js.
+const helpFile = path.join(root, 'dist', 'help.txt');
+rmSync(helpFile, { force: true });
+const help = spawnSync(process.execPath, [path.join(root, 'bin', 'run.js'), '--help'], {
+  encoding: 'utf8',
+  env: { ...process.env, COLUMNS: '80', NO_COLOR: '1', FORCE_COLOR: '0' },
+});
+if (help.status !== 0 || help.stdout === '') {
+  process.stderr.write(`dynamo: the help text could not be rendered\n${help.stderr}`);
+  process.exit(1);
+}
+writeFileSync(helpFile, help.stdout);

@@ -24,9 +24,14 @@ export function install() {
   say('installing packages (npm ci)');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const result = spawnSync(npm, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], shell: process.platform === 'win32' });
+  const result = spawnSync(npm, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
   if (result.error) fail(`npm could not be started (${result.error.message}); install npm and try again.`);
-  if (result.status !== 0) fail('npm ci failed; its message is above. Without a network, fill the npm cache first.');
+  if (result.status !== 0)
+    fail('npm ci failed; its message is above. Without a network, fill the npm cache first.');
   writeFileSync(installStamp, lock);
   return true;
 }
@@ -40,7 +45,10 @@ export function build() {
   if (last === `${names} ${newest(inputs)}`) return false;
   say('building');
   if (!last.startsWith(names)) rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-  const result = spawnSync(process.execPath, [path.join(root, 'bin', 'build.js')], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const result = spawnSync(process.execPath, [path.join(root, 'bin', 'build.js')], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (result.status !== 0) fail('the build failed; its message is above.');
   writeFileSync(buildStamp, `${names} ${newest(inputs)}`);
   return true;
@@ -67,6 +75,8 @@ function hash(files) {
 
 function listFiles(dir) {
   return readdirSync(dir, { withFileTypes: true })
-    .flatMap((entry) => (entry.isDirectory() ? listFiles(path.join(dir, entry.name)) : [path.join(dir, entry.name)]))
+    .flatMap((entry) =>
+      entry.isDirectory() ? listFiles(path.join(dir, entry.name)) : [path.join(dir, entry.name)],
+    )
     .sort();
 }

@@ -11,7 +11,8 @@ build();
 const args = [path.join(root, 'bin', 'run.js'), 'up', ...process.argv.slice(2)];
 const child = spawn(process.execPath, args, { stdio: 'inherit' });
 // The terminal sends Ctrl-C to both of us; `dynamo up` decides what it means.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
 child.on('exit', (code, signal) => {
   process.exitCode = signal === null ? (code ?? 1) : 130;
 });

@@ -17,10 +17,21 @@ const report = path.join(scratch, 'report.json');
 
 const model = process.env.DYNAMO_TEST_MODEL ?? fetchModel();
 const config = isEngines ? ['--config', path.join(root, 'vitest.engines.config.ts')] : [];
-const args = ['run', ...config, ...filters, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+const args = [
+  'run',
+  ...config,
+  ...filters,
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const env = { ...process.env, DYNAMO_TEST_MODEL: model, NODE_ENV: 'test' };
-const result = spawnSync(process.execPath, [vitest, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env });
+const result = spawnSync(process.execPath, [vitest, ...args], {
+  cwd: root,
+  stdio: ['ignore', 'inherit', 'inherit'],
+  env,
+});
 const counts = readCounts();
 rmSync(scratch, { recursive: true, force: true });
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed\n`);
@@ -29,7 +40,11 @@ process.exitCode = result.status === 0 && counts.failed === 0 && counts.passed >
 /** The default model through the product's own command, into the user's model folder. */
 function fetchModel() {
   const run = [path.join(root, 'bin', 'run.js'), 'model', 'pull', '--json'];
-  const pulled = spawnSync(process.execPath, run, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+  const pulled = spawnSync(process.execPath, run, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
   if (pulled.status !== 0) fail('the default model could not be fetched; its message is above.');
   return JSON.parse(pulled.stdout).path;
 }
@@ -38,7 +53,9 @@ function fetchModel() {
 function readCounts() {
   try {
     const data = JSON.parse(readFileSync(report, 'utf8'));
-    const broken = data.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+    const broken = data.testResults.filter(
+      (file) => file.status === 'failed' && file.assertionResults.length === 0,
+    ).length;
     return { passed: data.numPassedTests, failed: data.numFailedTests + broken };
   } catch {
     return { passed: 0, failed: 1 };

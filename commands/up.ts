@@ -61,6 +61,9 @@ export default class Up extends BaseCommand {
     if (flags['dry-run']) return this.#printPlan(resolved, flags.json);
     const { runUp } = await import('../src/stack/run-up.js');
     await this.#fetchModel(resolved.plan, name);
+    const { plainLine } = await import('../src/tui/plain-line.js');
+    const wantsScreen = !flags['no-tui'] && process.stdout.isTTY === true && process.stdin.isTTY === true;
+    const terminal = { stdin: process.stdin, stdout: process.stdout, mode: 'up' as const };
     const exit = await runUp({
       spec: {
         name,
@@ -75,7 +78,10 @@ export default class Up extends BaseCommand {
       },
       isInsecure: flags.insecure,
       isDetached: flags.detach,
-      wantsScreen: !flags['no-tui'] && process.stdout.isTTY === true && process.stdin.isTTY === true,
+      screen: wantsScreen
+        ? async (options) => (await import('../src/tui/mount.js')).runScreen({ ...options, ...terminal })
+        : null,
+      plainLine,
     });
     process.exitCode = exit;
   }

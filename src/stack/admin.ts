@@ -40,14 +40,17 @@ function handle(
   actions: AdminActions,
 ): void {
   const [path, query] = (request.url ?? '/').split('?');
-  if (path === '/admin/ping') return answer(response, 200, { pid: process.pid });
+  if (path === '/admin/ping') {
+    answer(response, 200, { pid: process.pid });
+    return;
+  }
   if (path === '/admin/stop' && request.method === 'POST') {
     answer(response, 202, { stopping: true });
     actions.stop({ isGraceful: !(query ?? '').includes('now=1') });
     return;
   }
-  if (path?.startsWith('/dynamo/v1/')) return read(request, response);
-  answer(response, 404, { error: { message: `there is no admin route ${request.method} ${path}` } });
+  if (path?.startsWith('/dynamo/v1/')) read(request, response);
+  else answer(response, 404, { error: { message: `there is no admin route ${request.method} ${path}` } });
 }
 
 function answer(response: ServerResponse, status: number, value: unknown): void {

@@ -15,7 +15,16 @@ export interface UpOptions {
   spec: StackSpec;
   isInsecure: boolean;
   isDetached: boolean;
-  wantsScreen: boolean;
+  /** Shows the screen until the user leaves it; null for plain lines. The screen's packages load only when called. */
+  screen: ((options: ScreenOptions) => Promise<'quit' | 'stop' | 'lost'>) | null;
+  /** One line about the stack, for logs. */
+  plainLine(snapshot: Snapshot): string;
+}
+
+export interface ScreenOptions {
+  source: { subscribe(listener: (snapshot: Snapshot) => void): () => void };
+  /** Resolves when the stack process has ended by itself. */
+  ended: Promise<void>;
 }
 
 const INTERRUPTED = 130;
@@ -45,9 +54,9 @@ export async function runUp(options: UpOptions): Promise<number> {
     return 0;
   }
   const client = await attach(spec.name, spec.paths);
-  return options.wantsScreen
-    ? await withScreen(spec, client, launched, interrupted)
-    : await withLines(spec, client, launched, interrupted);
+  return options.screen === null
+    ? await withLines(options, client, launched, interrupted)
+    : await withScreen(options.screen, spec, client, launched, interrupted);
 }
 
 /** Ctrl-C while starting: the stack takes its workers down, we wait for it. */
@@ -60,22 +69,16 @@ async function giveUp(launched: LaunchedStack): Promise<number> {
 }
 
 async function withScreen(
+  screen: NonNullable<UpOptions['screen']>,
   spec: StackSpec,
   client: StackClient,
   launched: LaunchedStack,
   interrupted: Interruption,
 ): Promise<number> {
-  const { runScreen } = await import('../tui/mount.js');
   const source = {
     subscribe: (listener: (snapshot: Snapshot) => void) => client.subscribe(listener, SCREEN_INTERVAL_MS),
   };
-  const left = await runScreen({
-    source,
-    stdin: process.stdin,
-    stdout: process.stdout,
-    mode: 'up',
-    ended: launched.ended,
-  });
+  const left = await screen({ source, ended: launched.ended });
   interrupted.ignore();
   if (left === 'lost') return reportDeath(spec);
   if (left === 'stop') return await stopNow(spec, client, launched);
@@ -87,12 +90,11 @@ async function withScreen(
 }
 
 async function withLines(
-  spec: StackSpec,
+  { spec, plainLine }: UpOptions,
   client: StackClient,
   launched: LaunchedStack,
   interrupted: Interruption,
 ): Promise<number> {
-  const { plainLine } = await import('../tui/plain-line.js');
   let last = '';
   const unsubscribe = client.subscribe((snapshot) => {
     const line = plainLine(snapshot);

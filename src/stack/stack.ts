@@ -4,16 +4,19 @@
  */
 import { createGateway, type Gateway } from '../gateway/server.js';
 import type { Plan } from '../plan/types.js';
+import type { PromptService } from '../prompt/service.js';
+import type { Router } from '../router/router.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
 import type { SupervisorService } from '../supervisor/types.js';
 import { createBus, type TelemetryBus } from '../telemetry/bus.js';
 import { createSnapshotStore, type SnapshotStore } from '../telemetry/snapshot.js';
+import type { TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { placeWorkers } from './place-workers.js';
-import { StackPrompt } from './prompt-source.js';
-import { buildRouter, type StackRouter } from './routing.js';
+import { checkPrompt, loadPrompt } from './prompt-source.js';
+import { buildRouter } from './routing.js';
 import type { StackSpec, StartMessage } from './spec.js';
 import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
@@ -64,19 +67,16 @@ export class Stack {
     this.#bus.emit({ type: 'stack.state', state: 'starting' });
     reapLeftoverWorkers(this.#options.stateDir, (text) => this.#step(text));
     const placed = await placeWorkers(plan, paths, name);
-    const router = await buildRouter(this.#spec, placed, this.#bus);
-    const prompt = new StackPrompt(placed, (code, message) =>
-      this.#bus.emit({ type: 'warning', code, message }),
-    );
-    const workers = new WorkerSet(placed, router, this.#bus);
-    this.#workers = workers;
-    await this.#listen(placed, router, prompt, workers);
-    const prepared = prompt.load();
     const adapter = adapterOf(placed.engine);
+    const emit = (event: TelemetryEvent) => this.#bus.emit(event);
+    const prompt = await loadPrompt(placed, (code, message) => emit({ type: 'warning', code, message }));
+    const router = await buildRouter(this.#spec, placed, emit);
+    const workers = new WorkerSet({ plan: placed, adapter, router, emit });
+    this.#workers = workers;
+    await this.#listen(placed, { router, prompt, workers });
     await adapter.prepare(placed, (phase) => this.#step(`preparing the model: ${phase.name}`));
     await this.#startWorkers(placed, workers);
-    await prepared;
-    await prompt.check(workers);
+    this.#step(`tokenizer: ${await checkPrompt(prompt, placed, workers)}`);
     this.#isReady = true;
     this.#bus.emit({ type: 'stack.state', state: 'ready' });
     return Math.round(performance.now() - startedAt);
@@ -93,8 +93,12 @@ export class Stack {
     await this.#admin?.close();
   }
 
-  async #listen(plan: Plan, router: StackRouter, prompt: StackPrompt, workers: WorkerSet): Promise<void> {
+  async #listen(
+    plan: Plan,
+    rooms: { router: Router; prompt: PromptService; workers: WorkerSet },
+  ): Promise<void> {
     const spec = this.#spec;
+    const { router, prompt, workers } = rooms;
     const gateway = createGateway({
       config: { host: spec.host, port: spec.port, apiKeys: spec.apiKeys, bodyBytes: bodyBytes(spec) },
       served: {
@@ -105,8 +109,8 @@ export class Stack {
         acceptAnyName: spec.settings['gateway.accept_any_model'] === true,
         defaults: plan.defaults,
       },
-      prompt: prompt.service,
-      router: router.service,
+      prompt,
+      router,
       link: (worker) => workers.link(worker),
       engineFields: (_worker, priority) => {
         const value = adapterOf(plan.engine).enginePriority(priority);
