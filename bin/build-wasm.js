@@ -26,7 +26,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const file = path.join(root, target.output);
     if (!isCheck) writeFileSync(file, text);
     else if (readFileSync(file, 'utf8') !== text) {
-      process.stderr.write(`${target.output} is not what ${target.source} compiles to: run bin/build-wasm.js\n`);
+      process.stderr.write(
+        `${target.output} is not what ${target.source} compiles to: run bin/build-wasm.js\n`,
+      );
       process.exitCode = 1;
     }
   }
