@@ -66,28 +66,20 @@ function matchAfter(text: string, position: number, part: string, at: number): n
 /** Gives the template's own text between two contents to its neighbours. */
 function tileSpans(contents: readonly TextSpan[], chat: RenderedChat): TextSpan[] {
   const closings = turnClosings(chat.template);
-  const out: TextSpan[] = [];
-  let from = 0;
-  let previous: TextSpan | null = null;
-  for (const span of contents) {
-    const cut =
-      previous === null ? firstCut(span, chat, closings) : cutBetween(previous, span, chat, closings);
-    out.push(
-      previous === null
-        ? { kind: 'system', message: -1, start: 0, end: cut }
-        : { ...previous, start: from, end: cut },
-    );
-    from = cut;
-    previous = span;
-  }
   const end = chat.text.length;
-  if (previous === null) return [{ kind: 'conversation', message: -1, start: 0, end }];
-  const last = turnEnd(previous, end, chat, closings);
-  return [
-    ...out,
-    { ...previous, start: from, end: last },
-    { kind: 'conversation', message: -1, start: last, end },
-  ];
+  const out: TextSpan[] = [];
+  let open: TextSpan = { kind: 'system', message: -1, start: 0, end: 0 };
+  for (const [index, span] of contents.entries()) {
+    const cut = index === 0 ? firstCut(span, chat, closings) : cutBetween(open, span, chat, closings);
+    out.push({ ...open, end: cut });
+    // A turn that begins with reasoning still opens with the template's text, which is not reasoning.
+    const header = span.kind === 'reasoning' ? span.start : cut;
+    out.push({ kind: 'conversation', message: span.message, start: cut, end: header });
+    open = { ...span, start: header };
+  }
+  if (contents.length === 0) return [{ kind: 'conversation', message: -1, start: 0, end }];
+  const last = turnEnd(open, end, chat, closings);
+  return [...out, { ...open, end: last }, { kind: 'conversation', message: -1, start: last, end }];
 }
 
 /** Before the first content: a system turn the template added by itself, else all of it belongs to the first message. */

@@ -60,8 +60,11 @@ export const CHATML = `{% for message in messages %}{% if loop.first and message
 
 export const SPECIALS = ['<|im_start|>', '<|im_end|>', '<|end|>', '<think>', '</think>'];
 
-/** 5 special tokens, 256 byte tokens, and a few merges. */
-export function tinyModel(overrides: Record<string, Typed> = {}): Record<string, Typed> {
+/** The special tokens (id 0 is BOS, id 1 EOS), 256 byte tokens, and a few merges. */
+export function tinyModel(
+  overrides: Record<string, Typed> = {},
+  specials: string[] = SPECIALS,
+): Record<string, Typed> {
   const bytes = byteCharacters();
   const merges = [
     'h e',
@@ -79,8 +82,8 @@ export function tinyModel(overrides: Record<string, Typed> = {}): Record<string,
     'Ċ Ċ',
   ];
   const merged = merges.map((merge) => merge.replace(' ', ''));
-  const tokens = [...SPECIALS, ...bytes, ...merged];
-  const types = tokens.map((_, id) => (id < SPECIALS.length ? 3 : 1));
+  const tokens = [...specials, ...bytes, ...merged];
+  const types = tokens.map((_, id) => (id < specials.length ? 3 : 1));
   return {
     'general.architecture': text('tiny'),
     'general.name': text('Tiny'),
