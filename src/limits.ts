@@ -101,8 +101,20 @@ export const LIMITS = {
   reachableBlocks: 1_048_576,
   /** Engine block hashes per generation whose place in the prefix is remembered; 16 bytes each. */
   parentBlocks: 524_288,
+  /** Memory of the block index; at about 20 bytes a block this is 50 M blocks. Past it stores are refused. */
+  indexBytes: 1024 * 1024 * 1024,
   /** Idle time after which a session's context no longer counts as live on its worker (`kv` policy). */
   sessionLiveMs: 60_000,
+  /** Jobs the embedded engine holds waiting for a slot; the gateway's own queue comes first. */
+  coreWaitingMax: 1_024,
+  /** GBNF text of one job: the largest tool schemas compile to some 100 kB. */
+  grammarBytes: 1024 * 1024,
+  /** Nested groups of a grammar: libllama parses by recursion. */
+  grammarDepth: 256,
+  /** Alternatives returned per token, as in vLLM. */
+  logprobsTop: 20,
+  /** Time for converting a model file to another tensor type: 0.5 s for 135 M parameters, minutes for 8 B. */
+  requantizeMs: 1_800_000,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

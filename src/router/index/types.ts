@@ -18,6 +18,18 @@ export interface IndexStats {
   bytes: number;
   /** Stores whose parent was unknown and that were dropped. */
   orphans: number;
+  /** Stores dropped because the index had reached its bound in bytes. */
+  refused: number;
+}
+
+/** One block a lane holds, for inspection. */
+export interface HeldBlock {
+  tier: Tier;
+  /** 16 hexadecimal digits. */
+  localHash: string;
+  engineHash: string;
+  /** Blocks from the root to this one, itself included: 1 for a prompt's first block. */
+  depth: number;
 }
 
 /**
@@ -25,13 +37,19 @@ export interface IndexStats {
  * (a hole ends the prefix until it is refilled). Engine hash 0 is mapped to another value by the caller.
  */
 export interface BlockIndex {
-  /** Reserves a lane; `blocks` is the number of blocks the engine announced, 0 when unknown. */
+  /**
+   * Reserves a lane; `blocks` is the number of blocks the engine announced, 0 when unknown: their memory is
+   * touched now, not under load. Throws RangeError when all 64 lanes are taken.
+   */
   addLane(blocks: number): Lane;
   /** Forgets everything a lane holds and frees it. */
   dropLane(lane: Lane): void;
   /**
    * Blocks became readable. `parent` is the engine hash of the block before the first one, 0n for a root.
-   * Returns false when the parent is unknown (the store is dropped and counted as orphan).
+   * A block already held takes over the new engine hash. One engine hash names one block per lane: the same on
+   * every tier, so a parent may be on another tier.
+   * Returns false when the parent is unknown (the store is dropped and counted as orphan) or the index is at its
+   * bound (dropped and counted as refused).
    */
   store(
     lane: Lane,
@@ -51,4 +69,6 @@ export interface BlockIndex {
    */
   match(localHashes: BigUint64Array, out: Uint32Array): number;
   stats(): IndexStats;
+  /** Blocks a lane holds, at most `limit` (default 10,000), in no particular order. Slow: for inspection only. */
+  dump(lane: Lane, limit?: number): HeldBlock[];
 }
