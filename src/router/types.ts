@@ -35,6 +35,12 @@ export interface Candidate {
   isHome: boolean;
   /** Measured milliseconds to compute one prompt token; a default until measured. */
   prefillMsPerToken: number;
+  /** Part of `overlap.gpu` the worker is computing right now for another request. */
+  pendingBlocks?: number;
+  /** KV blocks its running requests will need, expected output included. */
+  committedBlocks?: number;
+  /** Measured milliseconds from dispatch to the end of a request; absent until measured. */
+  serviceMs?: number;
 }
 
 /** The request as a policy sees it. */

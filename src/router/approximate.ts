@@ -1,0 +1,115 @@
+/** Blocks believed to be held by workers that publish no events, from what was sent to them. */
+import { LIMITS } from '../limits.js';
+import type { Clock } from './clock.js';
+import type { BlockIndex, Lane } from './index/types.js';
+
+interface Believed {
+  /** Expiry by sequence hash; soonest first, and of one prompt the deepest block first. */
+  blocks: Map<bigint, number>;
+  blocksMax: number;
+  lifetimeMs: number;
+  /** The engine has reported cached tokens at least once, so a report of none means something. */
+  doesReport: boolean;
+}
+
+/** What one request entered; given back when it never ran. */
+export interface Entered {
+  lane: Lane;
+  sequence: BigUint64Array;
+  expiresAt: number;
+  /** Leading blocks that were believed held before. */
+  known: number;
+}
+
+/**
+ * Our sequence hashes serve as the engine hashes of such a lane. A block is believed for `lifetimeMs` after its
+ * last use, at most as many as the worker has; when the engine reports fewer cached tokens than believed,
+ * its cache is smaller or busier than we thought and the lifetime halves; each confirmation doubles it again.
+ */
+export class ApproximateFeed {
+  readonly #index: BlockIndex;
+  readonly #clock: Clock;
+  readonly #lifetimeMs: number;
+  readonly #lanes = new Map<Lane, Believed>();
+
+  constructor(index: BlockIndex, clock: Clock, lifetimeMs: number) {
+    this.#index = index;
+    this.#clock = clock;
+    this.#lifetimeMs = lifetimeMs;
+  }
+
+  addLane(lane: Lane, kvBlocks: number): void {
+    const blocksMax =
+      kvBlocks === 0 ? LIMITS.approximateBlocks : Math.min(kvBlocks, LIMITS.approximateBlocks);
+    this.#lanes.set(lane, { blocks: new Map(), blocksMax, lifetimeMs: this.#lifetimeMs, doesReport: false });
+  }
+
+  dropLane(lane: Lane): void {
+    this.#lanes.delete(lane);
+  }
+
+  clear(lane: Lane): void {
+    this.#lanes.get(lane)?.blocks.clear();
+  }
+
+  /** A prompt was sent to the worker of this lane. */
+  enter(lane: Lane, sequence: BigUint64Array, localHashes: BigUint64Array): Entered | undefined {
+    const believed = this.#lanes.get(lane);
+    if (believed === undefined || sequence.length === 0) return undefined;
+    const expiresAt = this.#clock.now() + believed.lifetimeMs;
+    let known = 0;
+    while (known < sequence.length && believed.blocks.has(sequence[known] as bigint)) known += 1;
+    if (known < sequence.length) this.#index.store(lane, 'gpu', 0n, sequence, localHashes);
+    // Deepest first: what must go goes from the tail of a prompt.
+    for (let at = sequence.length - 1; at >= 0; at--) {
+      const hash = sequence[at] as bigint;
+      believed.blocks.delete(hash);
+      believed.blocks.set(hash, expiresAt);
+    }
+    this.#remove(lane, believed, (_expiry, left) => left > believed.blocksMax);
+    return { lane, sequence, expiresAt, known };
+  }
+
+  /** It never ran: what only it had entered goes. */
+  retract(entered: Entered): void {
+    const believed = this.#lanes.get(entered.lane);
+    if (believed === undefined) return;
+    const gone = entered.sequence
+      .subarray(entered.known)
+      .filter((hash) => believed.blocks.get(hash) === entered.expiresAt);
+    for (const hash of gone) believed.blocks.delete(hash);
+    this.#index.remove(entered.lane, 'gpu', gone);
+  }
+
+  /** The engine said how many prompt tokens it read from its cache. */
+  report(lane: Lane, figures: { predictedTokens: number; cachedTokens: number; blockTokens: number }): void {
+    const believed = this.#lanes.get(lane);
+    if (believed === undefined) return;
+    const { predictedTokens, cachedTokens, blockTokens } = figures;
+    if (cachedTokens > 0) believed.doesReport = true;
+    if (!believed.doesReport || predictedTokens === 0) return;
+    const isWrong = cachedTokens + blockTokens < predictedTokens;
+    const lifetime = believed.lifetimeMs * (isWrong ? 0.5 : 2);
+    believed.lifetimeMs = Math.min(this.#lifetimeMs, Math.max(LIMITS.approximateMinMs, lifetime));
+  }
+
+  lifetimeMs(lane: Lane): number | undefined {
+    return this.#lanes.get(lane)?.lifetimeMs;
+  }
+
+  /** Drops what is past its lifetime; called before each lookup. */
+  expire(): void {
+    const now = this.#clock.now();
+    for (const [lane, believed] of this.#lanes) this.#remove(lane, believed, (expiry) => expiry <= now);
+  }
+
+  #remove(lane: Lane, believed: Believed, isOver: (expiresAt: number, left: number) => boolean): void {
+    const gone: bigint[] = [];
+    for (const [hash, expiresAt] of believed.blocks) {
+      if (!isOver(expiresAt, believed.blocks.size)) break;
+      believed.blocks.delete(hash);
+      gone.push(hash);
+    }
+    if (gone.length > 0) this.#index.remove(lane, 'gpu', BigUint64Array.from(gone));
+  }
+}

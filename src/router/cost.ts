@@ -1,0 +1,97 @@
+/**
+ * The cost of a worker for a request in milliseconds, after the simulated study of agent traces (section
+ * "Recommended default", part R): eviction of blocks somebody still needs is charged in the unit of prefill,
+ * and new sessions are spread by the context that lives on a worker rather than by running requests.
+ *
+ * With MB = ms to compute one block, N = KV blocks of the worker, tot = blocks of prompt and expected output,
+ * hit = blocks of the prefix it holds, live = context blocks of other sessions that live there:
+ *
+ *   queue      = prompt tokens waiting there · ms per token
+ *   prefill    = uncached prompt tokens · ms per token
+ *   load       = blocks read from lower tiers · MB · {cpu 0.1, disk 0.3, remote 0.6}
+ *   wait       = max(0, tot − free) / N · service ms         free = N − committed blocks (∞ when idle)
+ *   evict      = 2 · MB · max(0, tot − hit − spare)          spare = N − max(live, running) − growth of running
+ *   overcommit = 0.5 · MB · max(0, live + tot − N)
+ *   spread     = 0.1 · MB · max(live, committed), for a session with a home at most half of what home saves
+ *   home       = 0.05 · MB · prompt blocks, on workers that are not the session's home when there is one
+ *   copy       = 0.25 · MB · blocks another worker is computing right now and this one lacks
+ *
+ * Terms with N are left out where N is unknown.
+ */
+import type { Candidate, CostTerms, RoutingRequest } from './types.js';
+
+const LOAD = { cpu: 0.1, disk: 0.3, remote: 0.6 };
+const EVICT = 2;
+const OVERCOMMIT = 0.5;
+const SPREAD = 0.1;
+const SPREAD_CAP = 0.5;
+const HOME = 0.05;
+const COPY = 0.25;
+/** A request's time on a worker until it is measured: the study's mean. */
+const SERVICE_MS = 10_000;
+
+/** Terms of all candidates, in their order. */
+export function costTerms(request: RoutingRequest, candidates: readonly Candidate[]): CostTerms[] {
+  const home = candidates.find((candidate) => candidate.isHome);
+  const shared = {
+    hasHome: home !== undefined,
+    homeBlocks: home === undefined ? 0 : heldBlocks(home),
+    pendingBlocks: Math.max(
+      0,
+      ...candidates.map((candidate) => (candidate.pendingBlocks ? heldBlocks(candidate) : 0)),
+    ),
+  };
+  return candidates.map((candidate) => termsOf(request, candidate, shared));
+}
+
+/** Prefix blocks a worker can read, all tiers. */
+export function heldBlocks({ overlap }: Candidate): number {
+  return overlap.gpu + overlap.cpu + overlap.disk + overlap.remote;
+}
+
+interface Shared {
+  hasHome: boolean;
+  homeBlocks: number;
+  pendingBlocks: number;
+}
+
+function termsOf(request: RoutingRequest, candidate: Candidate, shared: Shared): CostTerms {
+  const { overlap, prefillMsPerToken } = candidate;
+  const blockMs = request.blockTokens * prefillMsPerToken;
+  const held = heldBlocks(candidate);
+  const uncached = Math.max(1, request.promptTokens - held * request.blockTokens);
+  const terms: CostTerms = {
+    queue: candidate.load.prefillTokens * prefillMsPerToken,
+    prefill: uncached * prefillMsPerToken,
+    load: blockMs * (LOAD.cpu * overlap.cpu + LOAD.disk * overlap.disk + LOAD.remote * overlap.remote),
+    ...memoryTerms(request, candidate, blockMs),
+    spread: spreadTerm(candidate, shared, blockMs),
+    home: shared.hasHome && !candidate.isHome ? HOME * blockMs * request.promptBlocks : 0,
+    copy: COPY * blockMs * Math.max(0, shared.pendingBlocks - held),
+  };
+  terms['total'] = Object.values(terms).reduce((sum, term) => sum + term, 0);
+  return terms;
+}
+
+function memoryTerms(request: RoutingRequest, candidate: Candidate, blockMs: number): CostTerms {
+  const { kvBlocks, liveBlocks, load } = candidate;
+  if (kvBlocks === 0) return { wait: 0, evict: 0, overcommit: 0 };
+  const needed = Math.ceil((request.promptTokens + request.expectedOutputTokens) / request.blockTokens);
+  const committed = Math.max(candidate.committedBlocks ?? 0, load.decodeBlocks);
+  const isIdle = load.activeRequests === 0;
+  const missing = isIdle ? 0 : Math.max(0, needed - (kvBlocks - committed));
+  const cheap = Math.max(0, kvBlocks - Math.max(liveBlocks, load.decodeBlocks));
+  const spare = Math.max(0, cheap - (committed - load.decodeBlocks));
+  return {
+    wait: (missing / kvBlocks) * (candidate.serviceMs ?? SERVICE_MS),
+    evict: EVICT * blockMs * Math.max(0, needed - candidate.overlap.gpu - spare),
+    overcommit: OVERCOMMIT * blockMs * Math.max(0, liveBlocks + needed - kvBlocks),
+  };
+}
+
+/** Moving a session gains little balance and loses its cache, so spreading may not outweigh what home saves. */
+function spreadTerm(candidate: Candidate, shared: Shared, blockMs: number): number {
+  const blocks = Math.max(candidate.liveBlocks, candidate.committedBlocks ?? 0);
+  const spread = SPREAD * blockMs * blocks;
+  return shared.homeBlocks === 0 ? spread : Math.min(spread, SPREAD_CAP * blockMs * shared.homeBlocks);
+}

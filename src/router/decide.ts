@@ -1,0 +1,185 @@
+/** One decision: look up, weigh, pick. Changes nothing but the turn counter. */
+import { sequenceHashes } from '../prompt/hash/block-hash.js';
+import type { ApproximateFeed } from './approximate.js';
+import type { Clock } from './clock.js';
+import type { BlockIndex } from './index/types.js';
+import { leastLoadedPolicy } from './policies/plain.js';
+import type { PredictedBlocks } from './predicted.js';
+import type { ReachableSet } from './reachable.js';
+import type { Session, SessionBook } from './sessions.js';
+import type {
+  Candidate,
+  Choice,
+  Decision,
+  Policy,
+  RouteInput,
+  RoutingRequest,
+  TierBlocks,
+  WorkerId,
+} from './types.js';
+import type { WorkerRecord } from './worker-record.js';
+
+/** The router's parts; the router is the only one that writes them. */
+export interface RouterState {
+  index: BlockIndex;
+  policy: Policy;
+  clock: Clock;
+  random: () => number;
+  /** Decisions made. */
+  turn: number;
+  workers: Map<WorkerId, WorkerRecord>;
+  sessions: SessionBook;
+  reachable: ReachableSet;
+  predicted: PredictedBlocks;
+  approximate: ApproximateFeed;
+  warn(code: string, message: string): void;
+}
+
+export interface Decided {
+  record: WorkerRecord;
+  reason: string;
+  candidates: Decision['candidates'];
+  predictedTokens: number;
+  predictedByTier: TierBlocks;
+  reachableTokens: number;
+  expectedOutputTokens: number;
+  session: Session | undefined;
+  sequence: BigUint64Array;
+}
+
+/** 64 lanes of 4 tiers, written by each lookup; decisions are synchronous, so one is enough. */
+const matches = new Uint32Array(64 * 4);
+
+/** `workers` has at least one. A speculative decision draws nothing and does not take a turn. */
+export function decide(
+  state: RouterState,
+  input: RouteInput,
+  workers: readonly WorkerRecord[],
+  { isSpeculative }: { isSpeculative: boolean },
+): Decided {
+  state.approximate.expire();
+  const bestBlocks = state.index.match(input.localHashes, matches);
+  const sequence = sequenceHashes(input.localHashes);
+  const seenBlocks = Math.max(bestBlocks, state.reachable.prefix(sequence));
+  const session = state.sessions.find(input.sessionId, sequence, seenBlocks);
+  const request = requestOf(state, input, session);
+  const candidates = workers.map((record) => candidateOf(state, input, record, session));
+  const draw = {
+    random: isSpeculative ? 0 : state.random(),
+    turn: isSpeculative ? state.turn : state.turn++,
+  };
+  const choice = choose(state, request, candidates, draw);
+  const at = candidates.findIndex((candidate) => candidate.worker === choice.worker);
+  const predictedByTier = readable(input, (candidates[at] as Candidate).overlap);
+  return {
+    record: workers[at] as WorkerRecord,
+    reason: choice.reason,
+    candidates: candidates.map(({ worker, overlap, load }, n) => ({
+      worker,
+      overlap,
+      load,
+      terms: choice.terms[n] ?? {},
+    })),
+    predictedTokens: blocksOf(predictedByTier) * input.blockTokens,
+    predictedByTier,
+    reachableTokens: Math.min(seenBlocks, readableBlocks(input)) * input.blockTokens,
+    expectedOutputTokens: request.expectedOutputTokens,
+    session,
+    sequence,
+  };
+}
+
+function requestOf(state: RouterState, input: RouteInput, session: Session | undefined): RoutingRequest {
+  const { requestId, promptTokens, blockTokens, priority, sessionId } = input;
+  return {
+    id: requestId,
+    promptTokens,
+    blockTokens,
+    promptBlocks: Math.ceil(promptTokens / blockTokens),
+    expectedOutputTokens: state.sessions.expectedOutput(session, input),
+    priority,
+    ...(sessionId === undefined ? {} : { sessionId }),
+  };
+}
+
+function candidateOf(
+  state: RouterState,
+  input: RouteInput,
+  record: WorkerRecord,
+  session: Session | undefined,
+): Candidate {
+  const { worker, lane, book, prefillMsPerToken, serviceMs } = record;
+  // Blocks of unlike sizes are never equal; what the index says about this worker means nothing here.
+  const isComparable = worker.blockTokens === input.blockTokens;
+  const overlap = isComparable ? overlapOf(lane) : { gpu: 0, cpu: 0, disk: 0, remote: 0 };
+  const computing = isComparable ? state.predicted.prefix(worker.id, input.localHashes) : 0;
+  const pendingBlocks = Math.max(0, computing - blocksOf(overlap));
+  overlap.gpu += pendingBlocks;
+  return {
+    worker: worker.id,
+    overlap,
+    load: book.load(),
+    kvBlocks: worker.kvBlocks,
+    liveBlocks: state.sessions.liveBlocks(worker.id, session),
+    isHome: session?.home === worker.id,
+    prefillMsPerToken,
+    pendingBlocks,
+    committedBlocks: book.committedBlocks,
+    ...(serviceMs === null ? {} : { serviceMs }),
+  };
+}
+
+/** A policy may be a user's own: one that fails or names nobody must not fail the request. */
+function choose(
+  state: RouterState,
+  request: RoutingRequest,
+  candidates: readonly Candidate[],
+  draw: { random: number; turn: number },
+): Choice {
+  try {
+    const choice = state.policy.select(request, candidates, draw);
+    if (candidates.some((candidate) => candidate.worker === choice.worker)) return choice;
+    state.warn(
+      'policy_failed',
+      `policy ${state.policy.name} chose \`${choice.worker}\`, which is no candidate`,
+    );
+  } catch (error) {
+    state.warn('policy_failed', `policy ${state.policy.name} failed: ${String(error)}`);
+  }
+  const choice = leastLoadedPolicy.select(request, candidates, draw);
+  return { ...choice, reason: 'policy failed, least loaded' };
+}
+
+function overlapOf(lane: number): TierBlocks {
+  const at = lane * 4;
+  return {
+    gpu: matches[at] as number,
+    cpu: matches[at + 1] as number,
+    disk: matches[at + 2] as number,
+    remote: matches[at + 3] as number,
+  };
+}
+
+/** The last prompt token is always computed, so a wholly cached prompt reads one block less when it ends on one. */
+function readableBlocks({ promptTokens, blockTokens }: RouteInput): number {
+  return Math.floor(Math.max(0, promptTokens - 1) / blockTokens);
+}
+
+function readable(input: RouteInput, overlap: TierBlocks): TierBlocks {
+  let left = readableBlocks(input);
+  const take = (blocks: number): number => {
+    const taken = Math.min(blocks, left);
+    left -= taken;
+    return taken;
+  };
+  return {
+    gpu: take(overlap.gpu),
+    cpu: take(overlap.cpu),
+    disk: take(overlap.disk),
+    remote: take(overlap.remote),
+  };
+}
+
+function blocksOf({ gpu, cpu, disk, remote }: TierBlocks): number {
+  return gpu + cpu + disk + remote;
+}

@@ -1,0 +1,129 @@
+/** One routed request from booking to its end. */
+import type { Entered } from './approximate.js';
+import type { Booking } from './book.js';
+import type { Decided, RouterState } from './decide.js';
+import type { Prediction } from './predicted.js';
+import type { Session } from './sessions.js';
+import type { Decision, Outcome, Placement, RouteInput, WorkerId } from './types.js';
+import type { WorkerRecord } from './worker-record.js';
+
+export interface RoutedOptions {
+  state: RouterState;
+  input: RouteInput;
+  decided: Decided;
+  decision: Decision;
+  /** A figure of the worker's book changed. */
+  onLoad(record: WorkerRecord): void;
+  /** It left its worker. */
+  onEnd(): void;
+}
+
+/** Books in the constructor. */
+export class RoutedRequest implements Placement {
+  readonly worker: WorkerId;
+  readonly decision: Decision;
+  readonly #options: RoutedOptions;
+  readonly #record: WorkerRecord;
+  readonly #booking: Booking;
+  readonly #prediction: Prediction;
+  readonly #entered: Entered | undefined;
+  readonly #session: Session | undefined;
+  readonly #startedAt: number;
+  /** No other prompt was being computed on the worker, so the time to the first token is this prompt's own. */
+  readonly #isAlone: boolean;
+  #firstTokenMs: number | null = null;
+  #isOver = false;
+
+  constructor(options: RoutedOptions) {
+    const { state, input, decided } = options;
+    const { record, sequence } = decided;
+    this.#options = options;
+    this.decision = options.decision;
+    this.worker = record.worker.id;
+    this.#record = record;
+    this.#startedAt = state.clock.now();
+    this.#isAlone = record.book.prefillTokens === 0;
+    this.#booking = record.book.book({
+      promptTokens: input.promptTokens,
+      uncachedTokens: input.promptTokens - decided.predictedTokens,
+      outputTokens: decided.expectedOutputTokens,
+      blockTokens: input.blockTokens,
+    });
+    const contextBlocks = Math.ceil((input.promptTokens + decided.expectedOutputTokens) / input.blockTokens);
+    this.#session = state.sessions.started(decided.session, input.sessionId, sequence, {
+      worker: this.worker,
+      contextBlocks,
+    });
+    this.#prediction = state.predicted.add(this.worker, input.localHashes);
+    this.#entered =
+      record.worker.blockTokens === input.blockTokens
+        ? state.approximate.enter(record.lane, sequence, input.localHashes)
+        : undefined;
+    state.reachable.addPrompt(sequence);
+    options.onLoad(record);
+  }
+
+  firstToken(): void {
+    if (this.#isOver || this.#firstTokenMs !== null) return;
+    const { state } = this.#options;
+    this.#firstTokenMs = state.clock.now() - this.#startedAt;
+    this.#booking.releasePrefill();
+    state.predicted.computed(this.#prediction);
+    this.#options.onLoad(this.#record);
+  }
+
+  grew(tokens: number): void {
+    if (!this.#isOver && this.#booking.grow(tokens)) this.#options.onLoad(this.#record);
+  }
+
+  finish(outcome: Outcome): void {
+    if (this.#isOver) return;
+    const { state } = this.#options;
+    if (outcome.failed) this.#withdraw();
+    else {
+      state.predicted.computed(this.#prediction);
+      this.#learn(outcome);
+    }
+    this.#end(outcome.failed ? null : outcome.outputTokens);
+    try {
+      state.policy.onOutcome?.(outcome);
+    } catch (error) {
+      state.warn('policy_failed', `policy ${state.policy.name} failed on an outcome: ${String(error)}`);
+    }
+  }
+
+  abandon(): void {
+    if (this.#isOver) return;
+    this.#withdraw();
+    this.#end(null);
+  }
+
+  #learn(outcome: Outcome): void {
+    const { state, input } = this.#options;
+    const { predictedTokens } = this.decision;
+    this.#record.measureService(state.clock.now() - this.#startedAt);
+    if (this.#firstTokenMs !== null && this.#isAlone) {
+      this.#record.measurePrefill(this.#firstTokenMs, outcome.promptTokens - outcome.cachedTokens);
+    }
+    const { cachedTokens } = outcome;
+    const { blockTokens } = input;
+    state.approximate.report(this.#record.lane, { predictedTokens, cachedTokens, blockTokens });
+  }
+
+  /** Before its first token nothing says that its prompt was computed. */
+  #withdraw(): void {
+    const { state } = this.#options;
+    if (this.#firstTokenMs !== null) return;
+    state.predicted.remove(this.#prediction);
+    if (this.#entered !== undefined) state.approximate.retract(this.#entered);
+  }
+
+  #end(outputTokens: number | null): void {
+    const { state } = this.#options;
+    this.#isOver = true;
+    this.#booking.release();
+    if (this.#session !== undefined) state.sessions.ended(this.#session, outputTokens);
+    this.#options.onLoad(this.#record);
+    this.#options.onEnd();
+  }
+}

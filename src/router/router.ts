@@ -1,0 +1,275 @@
+/** The router: owner of the block index, the load book and the sessions. */
+import { ApproximateFeed } from './approximate.js';
+import { type Clock, systemClock } from './clock.js';
+import { type Decided, decide, type RouterState } from './decide.js';
+import { DecisionRing } from './decisions.js';
+import { allowedWorkers, assertPin, holdDetail, holdOf, retryAfterSeconds } from './eligibility.js';
+import type { BlockIndex, Lane } from './index/types.js';
+import { RoutedRequest } from './placement.js';
+import { PredictedBlocks } from './predicted.js';
+import { AdmissionQueue, type Hold } from './queue.js';
+import { ReachableSet } from './reachable.js';
+import { SessionBook } from './sessions.js';
+import { DEFAULT_SETTINGS, type RouterSettings } from './settings.js';
+import type {
+  Decision,
+  Placement,
+  Policy,
+  RouteInput,
+  RouterService,
+  RouterWorker,
+  Tier,
+  WorkerId,
+} from './types.js';
+import { WorkerRecord } from './worker-record.js';
+
+export interface RouterObserver {
+  onLoad?(worker: WorkerId, load: { requests: number; prefillTokens: number; decodeBlocks: number }): void;
+  onWarning?(code: string, message: string): void;
+}
+
+export interface RouterOptions {
+  index: BlockIndex;
+  policy: Policy;
+  clock?: Clock;
+  /** Numbers in [0, 1); seeded in replay. */
+  random?: () => number;
+  /** Tokens per block of a worker that does not say (0). */
+  blockTokens?: number;
+  observer?: RouterObserver;
+  settings?: Partial<RouterSettings>;
+}
+
+/** Where one worker's events go; what `createKvFeed` wants as its sink. */
+export interface WorkerFeedSink {
+  stored(tier: Tier, parent: bigint | null, engineHashes: BigUint64Array, localHashes: BigUint64Array): void;
+  removed(tier: Tier, engineHashes: BigUint64Array): void;
+  cleared(): void;
+  dropAll(): void;
+}
+
+/** Worker ids that are not known are ignored by every method but `addWorker`; nothing here throws but it. */
+export interface Router extends RouterService {
+  /** Registers a worker, not eligible yet; one of the same id is replaced and its blocks forgotten. */
+  addWorker(worker: RouterWorker): void;
+  removeWorker(worker: WorkerId): void;
+  /** Whether requests may be sent there; waiting ones are looked at again. */
+  setEligible(worker: WorkerId, isEligible: boolean): void;
+  /** The engine's own figures. */
+  reportLoad(worker: WorkerId, load: { running: number; waiting: number; kvUsage: number }): void;
+  laneOf(worker: WorkerId): Lane | undefined;
+  applyStored(
+    worker: WorkerId,
+    tier: Tier,
+    parent: bigint | null,
+    engineHashes: BigUint64Array,
+    localHashes: BigUint64Array,
+  ): void;
+  applyRemoved(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void;
+  applyCleared(worker: WorkerId): void;
+  /** Its cache is gone or can no longer be known. */
+  dropWorkerBlocks(worker: WorkerId): void;
+  feedSink(worker: WorkerId): WorkerFeedSink;
+  /** Stores, removals and clears applied since start. */
+  eventsApplied(): number;
+  bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number };
+}
+
+export function createRouter(options: RouterOptions): Router {
+  return new KvRouter(options);
+}
+
+class KvRouter implements Router {
+  readonly #index: BlockIndex;
+  readonly #clock: Clock;
+  readonly #observer: RouterObserver;
+  readonly #settings: RouterSettings;
+  readonly #blockTokens: number;
+  readonly #state: RouterState;
+  readonly #queue: AdmissionQueue<Placement>;
+  readonly #decisions = new DecisionRing();
+  #events = 0;
+
+  constructor(options: RouterOptions) {
+    const clock = options.clock ?? systemClock;
+    this.#index = options.index;
+    this.#clock = clock;
+    this.#observer = options.observer ?? {};
+    this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
+    this.#blockTokens = options.blockTokens ?? 0;
+    this.#state = {
+      index: options.index,
+      policy: options.policy,
+      clock,
+      random: options.random ?? Math.random,
+      turn: 0,
+      workers: new Map(),
+      sessions: new SessionBook(clock, this.#settings.outputTokens),
+      reachable: new ReachableSet(),
+      predicted: new PredictedBlocks(clock, this.#settings.predictedMs),
+      approximate: new ApproximateFeed(options.index, clock, this.#settings.approximateMs),
+      warn: (code, message) => this.#observer.onWarning?.(code, message),
+    };
+    this.#queue = new AdmissionQueue(clock, this.#settings, {
+      attempt: (input, since) => this.#attempt(input, since),
+      retryAfterSeconds: (waiting) =>
+        retryAfterSeconds(this.#state.workers, waiting, this.#settings.maxActivePerWorker),
+      detail: (hold) => holdDetail(this.#state.workers, hold),
+    });
+  }
+
+  async route(input: RouteInput, signal: AbortSignal): Promise<Placement> {
+    assertPin(this.#state.workers, input);
+    return this.#queue.enter(input, signal);
+  }
+
+  score(input: RouteInput): Decision['candidates'] {
+    assertPin(this.#state.workers, input);
+    const workers = allowedWorkers(this.#state.workers, input, this.#clock.now());
+    return workers.length === 0
+      ? []
+      : decide(this.#state, input, workers, { isSpeculative: true }).candidates;
+  }
+
+  explain(requestId: string): Decision | undefined {
+    return this.#decisions.get(requestId);
+  }
+
+  queued(): number {
+    return this.#queue.size;
+  }
+
+  addWorker(worker: RouterWorker): void {
+    this.removeWorker(worker.id);
+    const blockTokens = worker.blockTokens === 0 ? this.#blockTokens : worker.blockTokens;
+    const lane = this.#index.addLane(worker.kvBlocks);
+    const record = new WorkerRecord({ ...worker, blockTokens }, lane, this.#settings.prefillMsPerToken);
+    this.#state.workers.set(worker.id, record);
+    if (worker.feed === 'approximate') this.#state.approximate.addLane(lane, worker.kvBlocks);
+  }
+
+  removeWorker(worker: WorkerId): void {
+    const record = this.#state.workers.get(worker);
+    if (record === undefined) return;
+    this.dropWorkerBlocks(worker);
+    this.#state.approximate.dropLane(record.lane);
+    this.#index.dropLane(record.lane);
+    this.#state.workers.delete(worker);
+    this.#queue.pump();
+  }
+
+  setEligible(worker: WorkerId, isEligible: boolean): void {
+    const record = this.#state.workers.get(worker);
+    if (record === undefined || record.isEligible === isEligible) return;
+    record.isEligible = isEligible;
+    if (isEligible) record.eligibleSince = this.#clock.now();
+    this.#queue.pump();
+  }
+
+  reportLoad(worker: WorkerId, load: { running: number; waiting: number; kvUsage: number }): void {
+    const book = this.#state.workers.get(worker)?.book;
+    if (book !== undefined) Object.assign(book, load);
+  }
+
+  laneOf(worker: WorkerId): Lane | undefined {
+    return this.#state.workers.get(worker)?.lane;
+  }
+
+  applyStored(
+    worker: WorkerId,
+    tier: Tier,
+    parent: bigint | null,
+    engineHashes: BigUint64Array,
+    localHashes: BigUint64Array,
+  ): void {
+    const lane = this.laneOf(worker);
+    if (lane === undefined) return;
+    this.#events += 1;
+    this.#index.store(lane, tier, parent ?? 0n, engineHashes, localHashes);
+    this.#state.reachable.addStored(lane, parent, engineHashes, localHashes);
+  }
+
+  applyRemoved(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void {
+    const lane = this.laneOf(worker);
+    if (lane === undefined) return;
+    this.#events += 1;
+    this.#index.remove(lane, tier, engineHashes);
+  }
+
+  applyCleared(worker: WorkerId): void {
+    this.#events += 1;
+    this.#clear(worker);
+  }
+
+  dropWorkerBlocks(worker: WorkerId): void {
+    this.#clear(worker);
+    this.#state.predicted.clear(worker);
+    this.#state.sessions.forgetWorker(worker);
+  }
+
+  feedSink(worker: WorkerId): WorkerFeedSink {
+    return {
+      stored: (tier, parent, engineHashes, localHashes) =>
+        this.applyStored(worker, tier, parent, engineHashes, localHashes),
+      removed: (tier, engineHashes) => this.applyRemoved(worker, tier, engineHashes),
+      cleared: () => this.applyCleared(worker),
+      dropAll: () => this.dropWorkerBlocks(worker),
+    };
+  }
+
+  eventsApplied(): number {
+    return this.#events;
+  }
+
+  bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number } {
+    const book = this.#state.workers.get(worker)?.book;
+    if (book === undefined) return { requests: 0, prefillTokens: 0, decodeBlocks: 0 };
+    const { activeRequests: requests, prefillTokens, decodeBlocks } = book;
+    return { requests, prefillTokens, decodeBlocks };
+  }
+
+  #clear(worker: WorkerId): void {
+    const lane = this.laneOf(worker);
+    if (lane === undefined) return;
+    this.#index.clear(lane);
+    this.#state.approximate.clear(lane);
+  }
+
+  #attempt(input: RouteInput, since: number): Placement | Hold {
+    const { workers } = this.#state;
+    const allowed = allowedWorkers(workers, input, since);
+    if (allowed.length === 0) return holdOf(workers, input);
+    const free = allowed.filter(({ book }) => book.activeRequests < this.#settings.maxActivePerWorker);
+    return free.length === 0 ? 'busy' : this.#place(input, free, since);
+  }
+
+  #place(input: RouteInput, workers: WorkerRecord[], since: number): Placement {
+    const startedAt = this.#clock.now();
+    const decided: Decided = decide(this.#state, input, workers, { isSpeculative: false });
+    const earlier = input.exclude?.length ? this.#decisions.get(input.requestId) : undefined;
+    const placement = new RoutedRequest({
+      state: this.#state,
+      input,
+      decided,
+      decision: {
+        requestId: input.requestId,
+        worker: decided.record.worker.id,
+        policy: this.#state.policy.name,
+        reason: decided.reason,
+        predictedTokens: decided.predictedTokens,
+        predictedByTier: decided.predictedByTier,
+        // Sent again after a failure: its own first attempt has not made its prompt reachable.
+        reachableTokens: earlier?.reachableTokens ?? decided.reachableTokens,
+        promptTokens: input.promptTokens,
+        candidates: decided.candidates,
+        decideMs: 0,
+        queueMs: startedAt - since,
+      },
+      onLoad: (record) => this.#observer.onLoad?.(record.worker.id, this.bookedLoad(record.worker.id)),
+      onEnd: () => this.#queue.pump(),
+    });
+    placement.decision.decideMs = this.#clock.now() - startedAt;
+    this.#decisions.add(placement.decision);
+    return placement;
+  }
+}

@@ -1,0 +1,171 @@
+/** Conversations the router has seen: where each lives, how much context it has there, how much it answers. */
+import { LIMITS } from '../limits.js';
+import type { Clock } from './clock.js';
+import type { WorkerId } from './types.js';
+
+export interface Session {
+  /** The client's id, or the sequence hash of the last prompt's last full block. */
+  key: string | bigint;
+  home: WorkerId;
+  /** Blocks of its last prompt and expected answer. */
+  contextBlocks: number;
+  /** Requests running. */
+  running: number;
+  lastSeen: number;
+  /** Mean output in tokens; null before the first answer. */
+  meanOutput: number | null;
+  /** Its context counts as live on its home. */
+  isLive: boolean;
+  /** Requests in a row with a prompt under half of its context. */
+  shrunk: number;
+}
+
+/** Prompt blocks searched backwards for the turn before: an answer and tool results rarely add more. */
+const LOOK_BACK = 512;
+const NEWEST_WEIGHT = 0.3;
+
+/**
+ * Bounded, least recently used dropped. A request without a session id belongs to the session whose last
+ * prompt it continues: prompts only grow, so the last full block of the turn before is a block of this one.
+ */
+export class SessionBook {
+  readonly #clock: Clock;
+  readonly #outputDefault: number;
+  /** Least recently used first. */
+  readonly #sessions = new Map<string | bigint, Session>();
+  /** Live ones, longest untouched first. */
+  readonly #live = new Set<Session>();
+  readonly #liveBlocks = new Map<WorkerId, number>();
+  #meanOutput: number | null = null;
+
+  constructor(clock: Clock, outputDefault: number) {
+    this.#clock = clock;
+    this.#outputDefault = outputDefault;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** The session a prompt continues. `seenBlocks` = how many of its blocks anybody has seen before. */
+  find(sessionId: string | undefined, sequence: BigUint64Array, seenBlocks: number): Session | undefined {
+    if (sessionId !== undefined) return this.#sessions.get(sessionId);
+    const start = Math.min(seenBlocks, sequence.length) - 1;
+    for (let at = start; at >= Math.max(0, start - LOOK_BACK); at--) {
+      const found = this.#sessions.get(sequence[at] as bigint);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Tokens the answer will probably have. */
+  expectedOutput(session: Session | undefined, asked: { osl?: number; maxTokens?: number }): number {
+    const expected = asked.osl ?? session?.meanOutput ?? this.#meanOutput ?? this.#outputDefault;
+    return Math.min(Math.ceil(expected), asked.maxTokens ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A request was sent. Prompts under one block without a session id belong to no session. */
+  started(
+    known: Session | undefined,
+    sessionId: string | undefined,
+    sequence: BigUint64Array,
+    placed: { worker: WorkerId; contextBlocks: number },
+  ): Session | undefined {
+    const key = sessionId ?? sequence.at(-1);
+    if (key === undefined) return undefined;
+    const session = known ?? this.#create(key, placed.worker);
+    this.#sessions.delete(session.key);
+    this.#retire(session);
+    session.key = key;
+    this.#sessions.set(key, session);
+    this.#move(session, placed);
+    session.running += 1;
+    session.lastSeen = this.#clock.now();
+    this.#enliven(session);
+    this.#trim();
+    return session;
+  }
+
+  /** It ended; `outputTokens` is null when it failed. */
+  ended(session: Session, outputTokens: number | null): void {
+    session.running = Math.max(0, session.running - 1);
+    session.lastSeen = this.#clock.now();
+    if (this.#live.delete(session)) this.#live.add(session);
+    if (outputTokens === null) return;
+    session.meanOutput = mean(session.meanOutput, outputTokens);
+    this.#meanOutput = mean(this.#meanOutput, outputTokens);
+  }
+
+  /** Context blocks that live on a worker, those of `except` left out. */
+  liveBlocks(worker: WorkerId, except: Session | undefined): number {
+    this.#expire();
+    const total = this.#liveBlocks.get(worker) ?? 0;
+    return except?.isLive === true && except.home === worker ? total - except.contextBlocks : total;
+  }
+
+  /** The worker's cache is gone: nobody lives there. */
+  forgetWorker(worker: WorkerId): void {
+    for (const session of this.#live) if (session.home === worker) this.#retire(session);
+  }
+
+  #create(key: string | bigint, home: WorkerId): Session {
+    const now = this.#clock.now();
+    return {
+      key,
+      home,
+      contextBlocks: 0,
+      running: 0,
+      lastSeen: now,
+      meanOutput: null,
+      isLive: false,
+      shrunk: 0,
+    };
+  }
+
+  /** A title or side question in a long conversation does not move it; two short prompts in a row are a new start. */
+  #move(session: Session, placed: { worker: WorkerId; contextBlocks: number }): void {
+    const isSide = placed.contextBlocks * 2 < session.contextBlocks;
+    session.shrunk = isSide ? session.shrunk + 1 : 0;
+    if (session.shrunk === 1) return;
+    session.home = placed.worker;
+    session.contextBlocks = placed.contextBlocks;
+  }
+
+  #enliven(session: Session): void {
+    session.isLive = true;
+    this.#live.add(session);
+    this.#add(session.home, session.contextBlocks);
+  }
+
+  #retire(session: Session): void {
+    if (!session.isLive) return;
+    session.isLive = false;
+    this.#live.delete(session);
+    this.#add(session.home, -session.contextBlocks);
+  }
+
+  #add(worker: WorkerId, blocks: number): void {
+    this.#liveBlocks.set(worker, (this.#liveBlocks.get(worker) ?? 0) + blocks);
+  }
+
+  #expire(): void {
+    const limit = this.#clock.now() - LIMITS.sessionLiveMs;
+    for (const session of this.#live) {
+      if (session.running > 0) continue;
+      if (session.lastSeen > limit) return;
+      this.#retire(session);
+    }
+  }
+
+  #trim(): void {
+    for (const [key, session] of this.#sessions) {
+      if (this.#sessions.size <= LIMITS.sessionsKept) return;
+      this.#retire(session);
+      this.#sessions.delete(key);
+    }
+  }
+}
+
+function mean(before: number | null, sample: number): number {
+  return before === null ? sample : before + NEWEST_WEIGHT * (sample - before);
+}
