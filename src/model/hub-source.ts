@@ -30,7 +30,8 @@ export async function fetchFromHub(
       await sleep(LIMITS.modelRetryMs * 2 ** (attempt - 1), undefined, { signal: context.signal });
     }
   } finally {
-    await agent.close().catch(() => {});
+    // Not `close`: that waits for answers nobody reads any more.
+    await agent.destroy().catch(() => {});
   }
 }
 
@@ -47,14 +48,18 @@ async function tryOnce(
   const { statusCode: status, body } = response;
   if (status === 416 || (status === 200 && partial.bytes > 0)) await partial.restart();
   if (status === 416 || status === 429 || status >= 500) {
-    body.destroy();
+    dropBody(body);
     return { detail: `status ${status}` };
   }
   if (status !== 200 && status !== 206) {
-    body.destroy();
+    dropBody(body);
     throw new SourceFailure(`${hostOf(context.env)} answered ${status}${statusHint(status, context.env)}`);
   }
-  return readBody(body, partial, context);
+  try {
+    return await readBody(body, partial, context);
+  } finally {
+    dropBody(body);
+  }
 }
 
 async function readBody(
@@ -95,15 +100,21 @@ async function openResponse(
     );
     const told = String(response.headers['x-linked-etag'] ?? '').replaceAll('"', '');
     if (/^[0-9a-f]{64}$/.test(told) && told !== context.model.sha256) {
-      response.body.destroy();
+      dropBody(response.body);
       throw new SourceFailure(`${hostOf(context.env)} has another file under that name (SHA-256 ${told})`);
     }
     const location = response.headers.location;
     if (!REDIRECTS.has(response.statusCode) || typeof location !== 'string') return response;
-    response.body.destroy();
+    dropBody(response.body);
     url = new URL(location, url);
   }
   throw new SourceFailure(`${hostOf(context.env)} redirects without end`);
+}
+
+/** Ends an answer nobody reads; its abort error has no other listener and would end the process. */
+function dropBody(body: Dispatcher.ResponseData['body']): void {
+  body.on('error', () => {});
+  body.destroy();
 }
 
 async function send(

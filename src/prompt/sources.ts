@@ -135,9 +135,10 @@ function chatAsText(chat: EngineChat): string {
   return [lead, ...chat.messages.map((message) => JSON.stringify(message))].join('\n');
 }
 
+/** A trailing part of four bytes is left out: padded it would differ from what a longer prompt has there. */
 function bytesAsTokens(text: string): Uint32Array {
   const bytes = Buffer.from(text, 'utf8');
-  const padded = Buffer.alloc(Math.ceil(bytes.length / 4) * 4);
-  bytes.copy(padded);
-  return Uint32Array.from({ length: padded.length / 4 }, (_, index) => padded.readUInt32LE(index * 4));
+  return Uint32Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) =>
+    bytes.readUInt32LE(index * 4),
+  );
 }
