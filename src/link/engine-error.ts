@@ -13,7 +13,7 @@ export interface EngineRefusal {
 
 const DETAIL_MAX = 600;
 const TOO_LONG =
-  /maximum context length|context (?:length|window)|prompt (?:is )?too long|longer than the maximum|input_tokens/i;
+  /maximum context length|context (?:length|window|size)|prompt (?:is )?too long|longer than the maximum|input_tokens/i;
 
 /**
  * 400 about the context → `prompt_too_long`; 404 about a model → `unknown_model`; 429 and 503 → `overloaded`;
@@ -25,7 +25,8 @@ export function engineError(refusal: EngineRefusal): DynamoError {
   if (status === 429 || status === 503) return overloaded(refusal.retryAfter);
   if (status === 404 && /model/i.test(detail)) return unknownModel(detail);
   const param = paramOf(refusal.body);
-  if ((status === 400 || status === 413) && isTooLong(detail, param)) return promptTooLong(detail);
+  if ((status === 400 || status === 413) && isTooLong(detail, param))
+    return promptTooLong(detail, refusal.body);
   const isClients = status === 400 || status === 413 || status === 422;
   return new DynamoError(
     'engine_error',
@@ -52,7 +53,9 @@ function isTooLong(detail: string, param: string | null): boolean {
   return param === 'input_tokens' || TOO_LONG.test(detail);
 }
 
-function promptTooLong(detail: string): DynamoError {
+/** llama.cpp tells the numbers in fields, everybody else in the sentence. */
+function promptTooLong(detail: string, body: unknown): DynamoError {
+  const { n_ctx, n_prompt_tokens } = errorObject(body);
   const limit = firstNumber(detail, [
     /context length (?:is|of) (\d+)/i,
     /max_model_len[^\d]{0,12}(\d+)/i,
@@ -67,7 +70,14 @@ function promptTooLong(detail: string): DynamoError {
     /(?:requested|contains?(?: at least)?|prompt \(?(?:is|of)?) ?\(?(\d+) tokens/i,
     /too long: (\d+)/i,
   ]);
-  return new DynamoError('prompt_too_long', { tokens: tokens ?? '?', limit: limit ?? '?' });
+  return new DynamoError('prompt_too_long', {
+    tokens: tokens ?? numberOr(n_prompt_tokens, '?'),
+    limit: limit ?? numberOr(n_ctx, '?'),
+  });
+}
+
+function numberOr(value: unknown, otherwise: string): number | string {
+  return typeof value === 'number' ? value : otherwise;
 }
 
 function unknownModel(detail: string): DynamoError {
