@@ -3,6 +3,7 @@
  * prefills about twice as fast with the same answers, and converting 98 MB takes half a second.
  */
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -69,7 +70,7 @@ async function isConverted(target: string): Promise<boolean> {
 }
 
 async function convert(program: string, source: string, target: string): Promise<void> {
-  const temporary = `${target}.${process.pid}.tmp`;
+  const temporary = `${target}.${process.pid}-${randomUUID()}.tmp`;
   try {
     await promisify(execFile)(process.execPath, [program, source, temporary], {
       timeout: LIMITS.requantizeMs,
@@ -91,7 +92,7 @@ async function removeLeftovers(target: string): Promise<void> {
   const dir = path.dirname(target);
   const prefix = `${path.basename(target)}.`;
   for (const name of await readdir(dir)) {
-    const pid = Number(/^(\d+)\.tmp$/.exec(name.startsWith(prefix) ? name.slice(prefix.length) : '')?.[1]);
+    const pid = Number(/^(\d+)-.*\.tmp$/.exec(name.startsWith(prefix) ? name.slice(prefix.length) : '')?.[1]);
     if (pid > 0 && !isAlive(pid)) await rm(path.join(dir, name), { force: true });
   }
 }

@@ -89,6 +89,8 @@ export class TokenPicker implements Picker {
 
 function openGrammar({ api, vocabulary }: PickerContext, text: string | undefined): Pointer {
   if (text === undefined) return null;
+  // The library takes empty text for "no constraint".
+  if (text.trim() === '') throw new DynamoError('invalid_request', { detail: 'The grammar is empty.' });
   requireShallow(text);
   const grammar = api.grammar(vocabulary.pointer, text, 'root');
   if (grammar !== null) return grammar;
