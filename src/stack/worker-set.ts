@@ -23,7 +23,6 @@ interface Attached {
 }
 
 export class WorkerSet {
-  readonly #plan: Plan;
   readonly #adapter: EngineAdapter;
   readonly #router: Router;
   readonly #emit: (event: TelemetryEvent) => void;
@@ -35,7 +34,6 @@ export class WorkerSet {
     router: Router;
     emit: (event: TelemetryEvent) => void;
   }) {
-    this.#plan = options.plan;
     this.#adapter = options.adapter;
     this.#router = options.router;
     this.#emit = options.emit;

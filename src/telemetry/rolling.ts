@@ -1,0 +1,35 @@
+/** Sums over the last seconds, in fixed buckets: O(1) to add, O(buckets) to read. */
+
+export class RollingSum {
+  readonly #bucketMs: number;
+  readonly #sums: Float64Array;
+  readonly #stamps: Float64Array;
+
+  constructor(windowMs: number, buckets: number) {
+    this.#bucketMs = windowMs / buckets;
+    this.#sums = new Float64Array(buckets);
+    this.#stamps = new Float64Array(buckets).fill(-1);
+  }
+
+  /** `at` in milliseconds; a value from before the window is lost, as it should be. */
+  add(at: number, value: number): void {
+    const stamp = Math.floor(at / this.#bucketMs);
+    const slot = ((stamp % this.#sums.length) + this.#sums.length) % this.#sums.length;
+    if (this.#stamps[slot]! > stamp) return;
+    if (this.#stamps[slot] !== stamp) {
+      this.#stamps[slot] = stamp;
+      this.#sums[slot] = 0;
+    }
+    this.#sums[slot]! += value;
+  }
+
+  sum(now: number): number {
+    const newest = Math.floor(now / this.#bucketMs);
+    const oldest = newest - this.#sums.length;
+    let total = 0;
+    for (let slot = 0; slot < this.#sums.length; slot += 1) {
+      if (this.#stamps[slot]! > oldest && this.#stamps[slot]! <= newest) total += this.#sums[slot]!;
+    }
+    return total;
+  }
+}

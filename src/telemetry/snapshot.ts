@@ -1,0 +1,192 @@
+/** Events reduced to the one snapshot that status, screen and metrics show. One writer: the stack's bus. */
+import { TIERS, type Tier } from '../router/types.js';
+import { Histogram } from './histogram.js';
+import { type RequestRow, RequestTable } from './request-table.js';
+import { RollingSum } from './rolling.js';
+import { SessionTable } from './session-table.js';
+import type { Snapshot, StampedEvent, TierSnapshot } from './types.js';
+import { WorkerTable } from './worker-table.js';
+
+export type StackIdentity = Omit<Snapshot['stack'], 'state'>;
+
+const MINUTE_MS = 60_000;
+const HISTORY_BUCKET_MS = 5_000;
+const HISTORY_BUCKETS = 60;
+const WARNINGS_KEPT = 20;
+
+export interface SnapshotStore {
+  apply(event: StampedEvent): void;
+  snapshot(now: number): Snapshot;
+  /** The address is known only once the listener is open. */
+  setUrl(url: string): void;
+  /** Latency distributions, for metrics. */
+  readonly histograms: Record<keyof Snapshot['latency'], Histogram>;
+}
+
+export function createSnapshotStore(identity: StackIdentity): SnapshotStore {
+  return new Store(identity);
+}
+
+class Store implements SnapshotStore {
+  readonly histograms = {
+    ttftMs: new Histogram(),
+    itlMs: new Histogram(),
+    queueMs: new Histogram(),
+    overheadMs: new Histogram(),
+    e2eMs: new Histogram(),
+  };
+  readonly #stack: Snapshot['stack'];
+  readonly #workers = new WorkerTable();
+  readonly #requests = new RequestTable();
+  readonly #sessions = new SessionTable();
+  readonly #counts = { total: 0, failed: 0, cancelled: 0, rejected: 0 };
+  readonly #tokens = { prompt: 0, cached: 0, predicted: 0, reachable: 0, generated: 0 };
+  readonly #index = { blocks: 0, bytes: 0, events: 0, gaps: 0, resyncs: 0 };
+  readonly #minutePrompt = new RollingSum(MINUTE_MS, 60);
+  readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
+  readonly #tierHits: Record<Tier, number> = { gpu: 0, cpu: 0, disk: 0, remote: 0 };
+  #tiers: TierSnapshot[] = [];
+  #warnings: Snapshot['warnings'] = [];
+  #history: { bucket: number; values: number[] }[] = [];
+
+  constructor(identity: StackIdentity) {
+    this.#stack = { ...identity, state: 'starting' };
+  }
+
+  setUrl(url: string): void {
+    this.#stack.url = url;
+  }
+
+  apply(event: StampedEvent): void {
+    this.#workers.apply(event);
+    const row = this.#requests.apply(event);
+    switch (event.type) {
+      case 'stack.state':
+        this.#stack.state = event.state;
+        break;
+      case 'index.stats':
+        Object.assign(this.#index, { blocks: event.blocks, bytes: event.bytes, events: event.events });
+        break;
+      case 'tier.stats':
+        this.#tiers = event.tiers;
+        break;
+      case 'feed.gap':
+        this.#index.gaps += 1;
+        if (!event.isFilled) this.#index.resyncs += 1;
+        break;
+      case 'warning':
+        this.#warnings = [...this.#warnings, { at: event.at, code: event.code, message: event.message }].slice(-WARNINGS_KEPT);
+        break;
+      case 'request.started':
+        this.#counts.total += 1;
+        break;
+      default:
+        if (row !== undefined) this.#request(event, row);
+    }
+  }
+
+  snapshot(now: number): Snapshot {
+    const { prompt, cached, reachable } = this.#tokens;
+    const minutePrompt = this.#minutePrompt.sum(now);
+    const workers = this.#workers.snapshot(now);
+    return {
+      version: 1,
+      at: now,
+      stack: { ...this.#stack },
+      workers,
+      requests: { ...this.#counts, active: this.#requests.active, queued: this.#requests.queued },
+      tokens: { ...this.#tokens },
+      hitRate: {
+        total: share(cached, prompt),
+        lastMinute: share(this.#minuteCached.sum(now), minutePrompt),
+        reachable: share(reachable, prompt),
+      },
+      readWriteRatio: prompt === cached ? 0 : cached / (prompt - cached),
+      tiers: this.#tiers.length > 0 ? this.#tiers : [this.#engineTier(workers)],
+      latency: {
+        ttftMs: this.histograms.ttftMs.summary(),
+        itlMs: this.histograms.itlMs.summary(),
+        queueMs: this.histograms.queueMs.summary(),
+        overheadMs: this.histograms.overheadMs.summary(),
+        e2eMs: this.histograms.e2eMs.summary(),
+      },
+      index: { ...this.#index },
+      sessions: this.#sessions.snapshot(),
+      recent: this.#requests.recent(),
+      warnings: [...this.#warnings],
+      ttftHistory: this.#ttftHistory(now),
+    };
+  }
+
+  #request(event: StampedEvent, row: RequestRow): void {
+    switch (event.type) {
+      case 'request.routed':
+        this.histograms.queueMs.add(event.queueMs);
+        this.histograms.overheadMs.add(event.overheadMs);
+        break;
+      case 'request.first_token':
+        this.histograms.ttftMs.add(event.ttftMs);
+        this.#remember(event.at, event.ttftMs);
+        break;
+      case 'request.tokens':
+        for (const gap of event.itlMs) this.histograms.itlMs.add(gap);
+        this.#tokens.generated += event.count;
+        if (row.worker !== null) this.#workers.generated(row.worker, event.at, event.count);
+        break;
+      case 'request.finished':
+        this.histograms.e2eMs.add(event.e2eMs);
+        this.#finished(row, event);
+        break;
+      case 'request.failed':
+        this.#counts.failed += 1;
+        break;
+      case 'request.cancelled':
+        this.#counts.cancelled += 1;
+        break;
+      case 'request.rejected':
+        this.#counts.rejected += 1;
+        break;
+      default:
+    }
+  }
+
+  #finished(row: RequestRow, event: Extract<StampedEvent, { type: 'request.finished' }>): void {
+    const { usage } = event;
+    if (usage === null) return;
+    this.#tokens.prompt += usage.promptTokens;
+    this.#tokens.cached += usage.cachedTokens;
+    this.#tokens.predicted += row.predictedTokens;
+    this.#tokens.reachable += row.reachableTokens;
+    this.#minutePrompt.add(event.at, usage.promptTokens);
+    this.#minuteCached.add(event.at, usage.cachedTokens);
+    this.#tierHits.gpu += usage.cachedTokens;
+    if (row.worker !== null) this.#workers.finished(row.worker, { prompt: usage.promptTokens, cached: usage.cachedTokens });
+    this.#sessions.finished(row, event.at);
+  }
+
+  /** Without tiers of our own, the engines' memory is the only one. */
+  #engineTier(workers: Snapshot['workers']): TierSnapshot {
+    const blocks = workers.reduce((sum, worker) => sum + worker.kv.blocksUsed, 0);
+    const name = TIERS[0];
+    return { name, bytes: 0, bytesMax: 0, blocks, hitTokens: this.#tierHits.gpu, readBytes: 0, writtenBytes: 0, evicted: 0 };
+  }
+
+  #remember(at: number, ttftMs: number): void {
+    const bucket = Math.floor(at / HISTORY_BUCKET_MS);
+    const last = this.#history.at(-1);
+    if (last?.bucket === bucket) last.values.push(ttftMs);
+    else this.#history = [...this.#history.slice(1 - HISTORY_BUCKETS), { bucket, values: [ttftMs] }];
+  }
+
+  #ttftHistory(now: number): (number | null)[] {
+    const newest = Math.floor(now / HISTORY_BUCKET_MS);
+    const medians = new Map(this.#history.map(({ bucket, values }) => [bucket, median(values)]));
+    return Array.from({ length: HISTORY_BUCKETS }, (_, index) => medians.get(newest - HISTORY_BUCKETS + 1 + index) ?? null);
+  }
+}
+
+function median(values: readonly number[]): number | null {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
+}
+
+const share = (part: number, whole: number): number | null => (whole === 0 ? null : Math.min(1, part / whole));
