@@ -15,6 +15,20 @@ export const LIMITS = {
   sseLineBytes: 16 * 1024 * 1024,
   /** Requests held by the gateway at once, queued ones included. */
   requestsMax: 2_048,
+  /** Answers (`n`) of one request, as in OpenAI's API. */
+  choicesMax: 128,
+  /** Answers of `/v1/responses` kept for `previous_response_id`. */
+  keptResponses: 1_000,
+  /** Bytes of those answers, as JSON. */
+  keptResponseBytes: 256 * 1024 * 1024,
+  /** Idle time after which a client's connection is closed; agents pause for minutes between turns. */
+  keepAliveMs: 75_000,
+  /** Time for the headers of a request to arrive. */
+  headersTimeoutMs: 15_000,
+  /** Longest pause between telemetry reports of a stream's tokens. */
+  tokenReportMs: 250,
+  /** Bytes of a session or parent id in a header, as in NVIDIA Dynamo. */
+  sessionIdBytes: 256,
   /** Time an admin or health call to a worker may take. */
   probeTimeoutMs: 2_000,
   /** Tokens of one block for engines that do not say. */

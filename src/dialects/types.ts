@@ -1,13 +1,26 @@
 /** One wire API: how a body becomes a common request, and how events and errors become bytes again. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { DynamoError } from '../errors.js';
-import type { CommonRequest, DialectName, StreamEvent } from '../request/types.js';
+import type { CommonRequest, DialectName, Message, StreamEvent } from '../request/types.js';
 
 export interface DecodeContext {
   requestId: string;
   headers: IncomingHttpHeaders;
   /** Reports a request field that was accepted and ignored. */
   warn(code: string, message: string): void;
+  /** A kept answer of `/v1/responses` by its id; undefined when it is not (or no longer) kept. */
+  kept?(responseId: string): KeptResponse | undefined;
+}
+
+/** What `/v1/responses` keeps of an answer so that `previous_response_id` can go on from it. */
+export interface KeptResponse {
+  id: string;
+  /** The response object as the client got it. */
+  response: Record<string, unknown>;
+  /** The client's input items, as received. */
+  inputItems: unknown[];
+  /** The whole conversation with this answer at its end, without `instructions`. */
+  messages: Message[];
 }
 
 export interface EncodeContext {
@@ -19,6 +32,8 @@ export interface EncodeContext {
   promptTokens: number;
   /** `nvext` block for the final message when the client asked for extra fields; undefined otherwise. */
   nvext?: () => Record<string, unknown>;
+  /** Takes the finished answer of a request that asked for `store`. Called at most once. */
+  keep?: (kept: KeptResponse) => void;
 }
 
 /** Turns one request's events into SSE text. Every method returns the bytes to write, possibly ''. */
@@ -35,5 +50,5 @@ export interface Dialect {
   streamEncoder(request: CommonRequest, context: EncodeContext): StreamEncoder;
   /** The whole answer as one JSON value; `events` is everything up to and including `done`. */
   encodeWhole(request: CommonRequest, events: readonly StreamEvent[], context: EncodeContext): unknown;
-  encodeError(error: DynamoError): { status: number; body: unknown };
+  encodeError(error: DynamoError, requestId?: string): { status: number; body: unknown };
 }

@@ -127,6 +127,8 @@ export interface SessionInfo {
 export interface Hints {
   /** -2^31 .. 2^31-1, default 0. */
   priority: number;
+  /** Whether the client gave a priority; when not, the agent's lineage decides. */
+  isPriorityGiven?: boolean;
   /** Router queue tier, 0 .. 2^32-1, default 0; compared before anything else. */
   strictPriority: number;
   /** Expected output length in tokens. */
