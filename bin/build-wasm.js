@@ -17,6 +17,11 @@ export const TARGETS = [
     output: 'src/prompt/hash/xxh3.generated.ts',
     modules: { XXH3_WASM: [] },
   },
+  {
+    source: 'src/router/index/assembly/index.ts',
+    output: 'src/router/index/index.generated.ts',
+    modules: { INDEX_SIMD_WASM: ['--enable', 'simd'], INDEX_SCALAR_WASM: [] },
+  },
 ];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

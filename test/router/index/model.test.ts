@@ -19,7 +19,7 @@ const shapes = fc.record({
   operations: fc.constant(Math.ceil(OPERATIONS / RUNS)),
 });
 
-describe.each(['js'] as const)('%s index', (implementation) => {
+describe.each(['wasm', 'wasm-scalar', 'js'] as const)('%s index', (implementation) => {
   it('equals maps of sets after any operations', { timeout: 3_600_000 }, () => {
     fc.assert(
       fc.property(shapes, (options) => {
