@@ -112,19 +112,21 @@ function candidateOf(
   // Blocks of unlike sizes are never equal; what the index says about this worker means nothing here.
   const isComparable = worker.blockTokens === input.blockTokens;
   const overlap = isComparable ? overlapOf(lane) : { gpu: 0, cpu: 0, disk: 0, remote: 0 };
-  const computing = isComparable ? state.predicted.prefix(worker.id, input.localHashes) : 0;
-  const pendingBlocks = Math.max(0, computing - blocksOf(overlap));
+  const computing = isComparable
+    ? state.predicted.lookup(worker.id, input.localHashes)
+    : { blocks: 0, shared: 0 };
+  const pendingBlocks = Math.max(0, computing.blocks - blocksOf(overlap));
   overlap.gpu += pendingBlocks;
   return {
     worker: worker.id,
     overlap,
     load: book.load(),
     kvBlocks: worker.kvBlocks,
-    liveBlocks: state.sessions.liveBlocks(worker.id, session),
+    liveBlocks: Math.max(0, state.sessions.liveBlocks(worker.id, session) - computing.shared),
     isHome: session?.home === worker.id,
     prefillMsPerToken,
     pendingBlocks,
-    committedBlocks: book.committedBlocks,
+    committedBlocks: Math.max(0, book.committedBlocks - computing.shared),
     ...(serviceMs === null ? {} : { serviceMs }),
   };
 }

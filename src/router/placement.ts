@@ -49,10 +49,9 @@ export class RoutedRequest implements Placement {
       outputTokens: decided.expectedOutputTokens,
       blockTokens: input.blockTokens,
     });
-    const contextBlocks = Math.ceil((input.promptTokens + decided.expectedOutputTokens) / input.blockTokens);
     this.#session = state.sessions.started(decided.session, input.sessionId, sequence, {
       worker: this.worker,
-      contextBlocks,
+      contextBlocks: this.#contextBlocks(decided.expectedOutputTokens),
     });
     this.#prediction = state.predicted.add(this.worker, input.localHashes);
     this.#entered =
@@ -98,6 +97,11 @@ export class RoutedRequest implements Placement {
     this.#end(null);
   }
 
+  #contextBlocks(outputTokens: number): number {
+    const { promptTokens, blockTokens } = this.#options.input;
+    return Math.ceil((promptTokens + outputTokens) / blockTokens);
+  }
+
   #learn(outcome: Outcome): void {
     const { state, input } = this.#options;
     const { predictedTokens } = this.decision;
@@ -122,7 +126,9 @@ export class RoutedRequest implements Placement {
     const { state } = this.#options;
     this.#isOver = true;
     this.#booking.release();
-    if (this.#session !== undefined) state.sessions.ended(this.#session, outputTokens);
+    const contextBlocks = this.#contextBlocks(outputTokens ?? 0);
+    const answered = outputTokens === null ? null : { worker: this.worker, outputTokens, contextBlocks };
+    if (this.#session !== undefined) state.sessions.ended(this.#session, answered);
     this.#options.onLoad(this.#record);
     this.#options.onEnd();
   }

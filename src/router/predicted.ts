@@ -50,20 +50,29 @@ export class PredictedBlocks {
     this.#byWorker.delete(worker);
   }
 
-  /** Blocks of the longest prefix a worker is computing. */
-  prefix(worker: WorkerId, localHashes: BigUint64Array): number {
-    const entries = this.#byWorker.get(worker);
-    if (entries === undefined || entries.size === 0) return 0;
+  /**
+   * `blocks` = the longest prefix a worker is computing; `shared` = what all prompts it is computing have in
+   * common with this one, added up: blocks that are counted per request but held once.
+   */
+  lookup(worker: WorkerId, localHashes: BigUint64Array): { blocks: number; shared: number } {
+    const found = { blocks: 0, shared: 0 };
     const now = this.#clock.now();
     const words = wordsOf(localHashes);
-    let best = 0;
+    const entries = this.#byWorker.get(worker) ?? NOTHING;
     for (const entry of entries) {
-      if (entry.expiresAt <= now) entries.delete(entry);
-      else best = Math.max(best, commonBlocks(entry.words, words));
+      if (entry.expiresAt <= now) {
+        entries.delete(entry);
+        continue;
+      }
+      const common = commonBlocks(entry.words, words);
+      found.blocks = Math.max(found.blocks, common);
+      found.shared += common;
     }
-    return best;
+    return found;
   }
 }
+
+const NOTHING = new Set<Prediction>();
 
 function commonBlocks(a: Uint32Array, b: Uint32Array): number {
   const length = Math.min(a.length, b.length);

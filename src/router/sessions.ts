@@ -86,14 +86,21 @@ export class SessionBook {
     return session;
   }
 
-  /** It ended; `outputTokens` is null when it failed. */
-  ended(session: Session, outputTokens: number | null): void {
+  /** It ended; `answered` is null when it failed. */
+  ended(
+    session: Session,
+    answered: { worker: WorkerId; outputTokens: number; contextBlocks: number } | null,
+  ): void {
     session.running = Math.max(0, session.running - 1);
     session.lastSeen = this.#clock.now();
     if (this.#live.delete(session)) this.#live.add(session);
-    if (outputTokens === null) return;
-    session.meanOutput = mean(session.meanOutput, outputTokens);
-    this.#meanOutput = mean(this.#meanOutput, outputTokens);
+    if (answered === null) return;
+    session.meanOutput = mean(session.meanOutput, answered.outputTokens);
+    this.#meanOutput = mean(this.#meanOutput, answered.outputTokens);
+    if (session.home !== answered.worker || session.shrunk > 0) return;
+    // What was expected gives way to what came.
+    if (session.isLive) this.#add(session.home, answered.contextBlocks - session.contextBlocks);
+    session.contextBlocks = answered.contextBlocks;
   }
 
   /** Context blocks that live on a worker, those of `except` left out. */

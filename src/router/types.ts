@@ -29,7 +29,10 @@ export interface Candidate {
   load: WorkerLoad;
   /** KV blocks the worker has; 0 when unknown. */
   kvBlocks: number;
-  /** Context blocks of sessions whose last request went here and that are still live, this session left out. */
+  /**
+   * Context blocks of sessions whose last request went here and that are still live, this session and blocks
+   * it shares with prompts being computed left out.
+   */
   liveBlocks: number;
   /** True when this session's previous request went here. */
   isHome: boolean;
@@ -37,7 +40,7 @@ export interface Candidate {
   prefillMsPerToken: number;
   /** Part of `overlap.gpu` the worker is computing right now for another request. */
   pendingBlocks?: number;
-  /** KV blocks its running requests will need, expected output included. */
+  /** KV blocks its running requests will need, expected output included, shared ones as in `liveBlocks`. */
   committedBlocks?: number;
   /** Measured milliseconds from dispatch to the end of a request; absent until measured. */
   serviceMs?: number;

@@ -126,7 +126,10 @@ function follow(endpoints: EventEndpoints, options: Partial<KvFeedOptions> = {})
 }
 
 let clock = 0;
-const batch = (...events: unknown[]): Uint8Array => encode([(clock += 1), events, 0], { useBigInt64: true });
+const batch = (...events: unknown[]): Uint8Array => {
+  clock += 1;
+  return encode([clock, events, 0], { useBigInt64: true });
+};
 const store = (hash: number, parent: number | null = null): Uint8Array =>
   batch({
     type: 'BlockStored',
