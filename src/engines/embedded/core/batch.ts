@@ -26,17 +26,26 @@ export class Batch {
     return this.#tokens.length;
   }
 
-  /** The batch with these rows of one sequence; logits for the last one when wanted. Valid until the next call. */
-  of(sequence: number, tokens: Uint32Array, position: number, wantsLogits: boolean): BatchStruct {
-    if (tokens.length > this.rowsMax) throw new Error(`${tokens.length} rows do not fit into a batch`);
+  /**
+   * The batch with these rows of one sequence, filled up to `rows` with rows after them that change nothing before
+   * them; logits for the last token when wanted. Valid until the next call.
+   */
+  of(
+    sequence: number,
+    tokens: Uint32Array,
+    options: { position: number; rows: number; wantsLogits: boolean },
+  ): BatchStruct {
+    const { position, rows, wantsLogits } = options;
+    if (rows > this.rowsMax) throw new Error(`${rows} rows do not fit into a batch`);
+    this.#tokens.fill(0, 0, rows);
     this.#tokens.set(tokens);
-    for (let row = 0; row < tokens.length; row++) {
+    for (let row = 0; row < rows; row++) {
       this.#positions[row] = position + row;
       this.#sequences[row]![0] = sequence;
     }
-    this.#wantsLogits.fill(0, 0, tokens.length);
+    this.#wantsLogits.fill(0, 0, rows);
     this.#wantsLogits[tokens.length - 1] = wantsLogits ? 1 : 0;
-    this.#struct.n_tokens = tokens.length;
+    this.#struct.n_tokens = rows;
     return this.#struct;
   }
 

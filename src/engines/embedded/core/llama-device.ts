@@ -4,7 +4,7 @@ import { DynamoError } from '../../../errors.js';
 import type { CoreJob, CoreOptions } from '../types.js';
 import { Batch } from './batch.js';
 import { Candidates } from './candidates.js';
-import { CHUNK_ROWS_ALONE } from './chunk-plan.js';
+import { CHUNK_ROWS_ALONE, paddedRows } from './chunk-plan.js';
 import { type Llama, openLibrary, type Pointer } from './library.js';
 import { TokenPicker } from './token-picker.js';
 import type { Device, Picker } from './types.js';
@@ -62,10 +62,14 @@ export class LlamaDevice implements Device {
   }
 
   async decode(slot: number, tokens: Uint32Array, position: number, wantsToken: boolean): Promise<void> {
-    const batch = this.#batch.of(slot, tokens, position, wantsToken);
+    const end = position + tokens.length;
+    const padded = paddedRows(position, tokens.length);
+    const rows = position + padded <= slotTokens(this.options) ? padded : tokens.length;
+    const batch = this.#batch.of(slot, tokens, { position, rows, wantsLogits: wantsToken });
     const code = await inBackground<number>((done) => this.#api.decode.async(this.#context, batch, done));
-    if (code === 0) return;
-    const detail = `the library returned ${code} for ${tokens.length} tokens at position ${position}`;
+    const isTrimmed = rows === tokens.length || (code === 0 && this.trim(slot, end));
+    if (code === 0 && isTrimmed) return;
+    const detail = `the library returned ${code} for ${rows} rows at position ${position}`;
     throw new DynamoError('internal', { detail });
   }
 
@@ -139,10 +143,9 @@ async function loadModel(api: Llama, path: string): Promise<Pointer> {
 }
 
 async function openContext(api: Llama, model: Pointer, options: CoreOptions): Promise<Pointer> {
-  const perSlot = Math.ceil(options.contextTokens / CONTEXT_STEP) * CONTEXT_STEP;
   const params = {
     ...api.contextDefaults(),
-    n_ctx: perSlot * options.slots,
+    n_ctx: slotTokens(options) * options.slots,
     n_seq_max: options.slots,
     n_batch: CHUNK_ROWS_ALONE,
     n_ubatch: CHUNK_ROWS_ALONE,
@@ -161,6 +164,11 @@ async function openContext(api: Llama, model: Pointer, options: CoreOptions): Pr
     detail: `no KV memory for ${options.slots} slots of ${options.contextTokens} tokens`,
     remedy: 'Use fewer slots, fewer workers or a shorter context.',
   });
+}
+
+/** Tokens a slot really has room for. */
+function slotTokens({ contextTokens }: CoreOptions): number {
+  return Math.ceil(contextTokens / CONTEXT_STEP) * CONTEXT_STEP;
 }
 
 /** A koffi call on a worker thread. Everything it points to is held by the caller until it ends. */

@@ -245,6 +245,22 @@ describe('the prefix cache', () => {
   });
 });
 
+describe('a tail filled up to a block', () => {
+  it('leaves the answer, the cache and the room at the end of the context as they are', async () => {
+    const text = tokensOf(core, essay('context').repeat(5));
+    // 940 tokens: the tail of 44 is filled up to 960; 998: the tail of 38 reaches past the context of 1,000.
+    for (const length of [940, 998]) {
+      const prompt = text.subarray(0, length);
+      const first = await answer(core, prompt, { maxTokens: 60, ignoreEos: true });
+      expect(first.tokens).toHaveLength(Math.min(60, 1_000 - length));
+      const again = await answer(core, prompt, { maxTokens: 60, ignoreEos: true });
+      expect(again.cachedTokens).toBe(length - (length % 64));
+      expect(again.tokens).toEqual(first.tokens);
+    }
+    expect(replay.hashes()).toEqual(core.cachedBlocks().sort(byValue));
+  });
+});
+
 describe('many jobs', () => {
   it('wait for a slot, by priority, and each gets the answer it would get alone', async () => {
     const prompts = ['France', 'Italy', 'Spain', 'Japan', 'Egypt', 'Peru', 'Kenya'].map((name) =>

@@ -7,7 +7,7 @@ import {
   expectedDefaults,
 } from '../../../../src/engines/embedded/core/abi.js';
 import { blockHash, chainRoot } from '../../../../src/engines/embedded/core/block-hash.js';
-import { nextChunk, reusableBlocks } from '../../../../src/engines/embedded/core/chunk-plan.js';
+import { nextChunk, paddedRows, reusableBlocks } from '../../../../src/engines/embedded/core/chunk-plan.js';
 import { grammarDepth, requireShallow } from '../../../../src/engines/embedded/core/grammar-depth.js';
 import { logprobsOf } from '../../../../src/engines/embedded/core/logprobs.js';
 import { libraryFiles, packageName } from '../../../../src/engines/embedded/core/platform-package.js';
@@ -69,6 +69,21 @@ describe('chunks', () => {
           expect(done).toBe(total);
         },
       ),
+    );
+  });
+
+  it('fill a tail up to a block where that is measured to be faster, never a single row', () => {
+    const least = (position: number): number =>
+      Array.from({ length: 64 }, (_, rows) => rows).find((rows) => paddedRows(position, rows) === 64) ?? 64;
+    // Measured break-even: never, 38, 31, 25 and 21 rows.
+    expect([0, 512, 1_024, 2_048, 4_096].map(least)).toEqual([61, 41, 33, 27, 22]);
+    fc.assert(
+      fc.property(fc.nat(100_000), fc.integer({ min: 1, max: 256 }), (position, rows) => {
+        const padded = paddedRows(position, rows);
+        expect([rows, 64]).toContain(padded);
+        expect(padded).toBeGreaterThanOrEqual(rows);
+        if (rows === 1) expect(padded).toBe(1);
+      }),
     );
   });
 
