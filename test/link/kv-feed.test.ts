@@ -5,6 +5,10 @@ import { Publisher, Router } from 'zeromq';
 import { createKvFeed, type KvFeed, type KvFeedOptions } from '../../src/link/kv-feed.js';
 import { batchOf } from '../../src/link/kv-replay.js';
 import type { EventEndpoints } from '../../src/plan/types.js';
+import { blockSeed, hashBlocks } from '../../src/prompt/hash/block-hash.js';
+import { createBlockIndex } from '../../src/router/index/create-index.js';
+import { loadPolicy } from '../../src/router/policies/load-policy.js';
+import { createRouter } from '../../src/router/router.js';
 import { kvBatches, kvReplay } from './support/fixtures.js';
 
 type Framing = 'topic' | 'plain' | 'bare';
@@ -284,6 +288,40 @@ describe('KV feed', () => {
     await feed.close();
     await feed.close();
     await feed.whenSynced();
+  });
+});
+
+describe('feed and router together', () => {
+  it('the router finds a recorded prompt, its extension, and nothing after the reset', async () => {
+    const vllm = await engine();
+    const router = createRouter({ index: createBlockIndex(), policy: loadPolicy('kv') });
+    router.addWorker({ id: 'w0', blockTokens: 128, kvBlocks: 16, feed: 'events' });
+    router.setEligible('w0', true);
+    const { feed } = follow(vllm.endpoints, { blockTokens: 128, sink: router.feedSink('w0') });
+    await feed.whenSynced();
+    const blocksOf = (count: number): number => {
+      const tokens = Uint32Array.from({ length: count }, (_, n) => 1000 + n);
+      const localHashes = hashBlocks(tokens, 128, blockSeed({}));
+      const input = {
+        requestId: 'r',
+        promptTokens: count,
+        blockTokens: 128,
+        localHashes,
+        priority: 0,
+        strictPriority: 0,
+      };
+      return router.score(input)[0]?.overlap.gpu ?? -1;
+    };
+    const held: number[] = [];
+    for (const name of ['1-prompt', '3-extension', '8-reset']) {
+      for (const frames of kvBatches('int', name)) {
+        const published = feed.stats().batches;
+        await vllm.publish(published, frames[2] as Buffer);
+        await until(() => expect(feed.stats().batches).toBe(published + 1));
+      }
+      held.push(blocksOf(600));
+    }
+    expect(held).toEqual([2, 4, 0]);
   });
 });
 
