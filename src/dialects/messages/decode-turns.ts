@@ -1,0 +1,41 @@
+/** System prompt and messages of a Messages body as turns. */
+import type { Block, Message } from '../../request/types.js';
+import { type Fields, invalid, isFields, listField, requiredText } from '../fields.js';
+import { TurnList } from '../turns.js';
+import type { DecodeContext } from '../types.js';
+import { decodeBlocks, textAndImages } from './decode-blocks.js';
+
+export function decodeTurns(body: Fields, context: DecodeContext): Message[] {
+  const turns = new TurnList();
+  const { system } = body;
+  if (system !== undefined && system !== null)
+    turns.system(textAndImages(decodeBlocks(system, 'system', context)));
+  const list = listField(body, 'messages');
+  if (list === undefined) throw invalid('messages', 'is required');
+  if (list.length === 0) throw invalid('messages', 'must not be empty');
+  list.forEach((message, index) => {
+    const at = `messages[${index}]`;
+    if (!isFields(message)) throw invalid(at, 'must be an object');
+    addMessage(turns, message, `${at}.`, context);
+  });
+  return turns.messages;
+}
+
+function addMessage(turns: TurnList, message: Fields, at: string, context: DecodeContext): void {
+  const role = requiredText(message, 'role', at);
+  const { content } = message;
+  if (content === undefined || content === null) throw invalid(`${at}content`, 'is required');
+  const blocks = decodeBlocks(content, `${at}content`, context);
+  if (role === 'assistant') turns.assistant(blocks);
+  else if (role === 'system') turns.system(textAndImages(blocks));
+  else if (role === 'user') turns.user(blocks.map(answerable));
+  else throw invalid(`${at}role`, 'must be user, assistant or system');
+}
+
+/** A user turn holds text, images and tool results; what an agent echoes of other kinds is read as text. */
+function answerable(block: Block): Block {
+  if (block.type === 'thinking') return { type: 'text', text: block.text };
+  if (block.type === 'redacted_thinking') return { type: 'text', text: '' };
+  if (block.type === 'tool_use') return { type: 'text', text: block.arguments };
+  return block;
+}
