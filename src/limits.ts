@@ -129,6 +129,8 @@ export const LIMITS = {
   logprobsTop: 20,
   /** Time for converting a model file to another tensor type: 0.5 s for 135 M parameters, minutes for 8 B. */
   requantizeMs: 1_800_000,
+  /** Tokens one request may bias. */
+  logitBiasMax: 1_024,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

@@ -30,15 +30,30 @@ process.on('uncaughtException', (error) => {
 
 console.log('phase weights');
 const modelPath = values.model ?? '';
-const modelSha256 = values['model-sha256'] ?? (await verifyModel(modelPath, { expected: null, recordsDir: recordsDir(path.dirname(modelPath)) }));
-const core = await createCore({ modelPath, modelSha256, contextTokens: Number(values.context), slots: Number(values.slots) });
-const publisher =
+const modelSha256 =
+  values['model-sha256'] ??
+  (await verifyModel(modelPath, { expected: null, recordsDir: recordsDir(path.dirname(modelPath)) }));
+const core = await createCore({
+  modelPath,
+  modelSha256,
+  contextTokens: Number(values.context),
+  slots: Number(values.slots),
+});
+const events =
   values.events !== undefined && values.replay !== undefined
-    ? await EventPublisher.open({ events: values.events, replay: values.replay, topic: values.topic })
+    ? { events: values.events, replay: values.replay, topic: values.topic }
     : null;
+const publisher = events === null ? null : await EventPublisher.open(events);
 core.onKvEvents((events) => publisher?.publish(events));
 console.log('phase warming');
-const server = await serve({ core, modelPath, names: values['served-name'] ?? ['model'], host: values.host, port: Number(values.port) });
+const server = await serve({
+  core,
+  modelPath,
+  names: values['served-name'] ?? ['model'],
+  host: values.host,
+  port: Number(values.port),
+  events,
+});
 console.log(`phase ready ${server.url}`);
 
 let isEnding = false;

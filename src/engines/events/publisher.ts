@@ -39,7 +39,9 @@ export class EventPublisher {
     this.#buffer.push({ sequence, payload });
     if (this.#buffer.length > BUFFER_BATCHES) this.#buffer.shift();
     // One send at a time: zeromq refuses a second while the first is under way.
-    this.#sending = this.#sending.then(() => this.#pub.send([this.#topic, sequenceBytes(sequence), payload])).catch(() => {});
+    this.#sending = this.#sending
+      .then(() => this.#pub.send([this.#topic, sequenceBytes(sequence), payload]))
+      .catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -55,7 +57,8 @@ export class EventPublisher {
         if (client === undefined || start?.length !== 8) continue;
         const from = Number(start.readBigUInt64BE());
         for (const { sequence, payload } of this.#buffer) {
-          if (sequence >= from) await this.#replay.send([client, EMPTY, this.#topic, sequenceBytes(sequence), payload]);
+          if (sequence >= from)
+            await this.#replay.send([client, EMPTY, this.#topic, sequenceBytes(sequence), payload]);
         }
         await this.#replay.send([client, EMPTY, EMPTY, END, EMPTY]);
       }
@@ -85,7 +88,9 @@ function wireEvent(event: CoreKvEvent): Record<string, unknown> {
     lora_id: null,
     medium: event.medium,
     lora_name: null,
-    extra_keys: event.hashes.map((_, index) => (event.salt !== '' && event.parent === null && index === 0 ? [event.salt] : null)),
+    extra_keys: event.hashes.map((_, index) =>
+      event.salt !== '' && event.parent === null && index === 0 ? [event.salt] : null,
+    ),
     group_idx: 0,
     kv_cache_spec_kind: 'full_attention',
   };

@@ -1,93 +1,184 @@
-/** One generation as vLLM answers it: whole or as SSE. Thin: one choice, no tools. */
-import { randomUUID } from 'node:crypto';
+/** Runs one completion request: its choices as jobs of the core, its answer whole or as a stream. */
+import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { CoreFinish } from '../types.js';
-import { ApiError, promptTokens, type ServerContext } from './prompt.js';
+import type { CoreFinish, CoreHandle } from '../types.js';
+import { Choice, type ChoiceEvent, type ChoiceFinish } from './choice.js';
+import { type CompletionRequest, decodeCompletion } from './completion-request.js';
+import { chunk, deltaChoice, finishChoice, type UsageCounts, wholeAnswer, wholeChoice } from './frames.js';
+import { ApiError, type ServerContext } from './prompt.js';
 
-export async function answerCompletion(context: ServerContext, body: Record<string, unknown>, kind: 'chat' | 'text', response: ServerResponse): Promise<void> {
-  const { core } = context;
-  const tokens = promptTokens(context, body);
-  const limit = core.info.contextTokens;
-  if (tokens.length >= limit) {
-    throw new ApiError(400, 'BadRequestError', `This model's maximum context length is ${limit} tokens. However, your request has ${tokens.length} input tokens.`, 'input_tokens');
+/** Resolves when the answer has been written or the client is gone; rejects before anything was sent. */
+export async function answerCompletion(
+  context: ServerContext,
+  body: Record<string, unknown>,
+  kind: 'chat' | 'text',
+  response: ServerResponse,
+): Promise<void> {
+  const given =
+    typeof body['request_id'] === 'string'
+      ? body['request_id'].slice(0, 256)
+      : randomBytes(8).toString('hex');
+  const request = decodeCompletion(context, body, kind, `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${given}`);
+  await new Generation(context, request, response).run();
+}
+
+class Generation {
+  readonly #context: ServerContext;
+  readonly #request: CompletionRequest;
+  readonly #response: ServerResponse;
+  readonly #created = Math.floor(Date.now() / 1000);
+  readonly #startedAt = performance.now();
+  readonly #usage: UsageCounts;
+  readonly #handles: CoreHandle[] = [];
+  #lastTokenAt: number | null = null;
+
+  constructor(context: ServerContext, request: CompletionRequest, response: ServerResponse) {
+    this.#context = context;
+    this.#request = request;
+    this.#response = response;
+    this.#usage = { prompt: request.tokens.length, completion: 0, cached: 0 };
   }
-  const asked = numberOf(body, 'max_completion_tokens') ?? numberOf(body, 'max_tokens') ?? limit;
-  const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${typeof body['request_id'] === 'string' ? body['request_id'] : randomUUID()}`;
-  const isStream = body['stream'] === true;
-  const decoder = new TextDecoder();
-  let cached = 0;
-  let count = 0;
-  let text = '';
-  const frame = (choice: Record<string, unknown> | null, usage?: unknown) => ({
-    id,
-    object: kind === 'chat' ? 'chat.completion.chunk' : 'text_completion',
-    created: Math.floor(Date.now() / 1000),
-    model: context.names[0],
-    choices: choice === null ? [] : [{ index: 0, logprobs: null, finish_reason: null, ...choice }],
-    ...(usage === undefined ? {} : { usage }),
-  });
-  const send = (value: unknown) => response.write(`data: ${JSON.stringify(value)}\n\n`);
-  const delta = (piece: string) => (kind === 'chat' ? { delta: { content: piece } } : { text: piece });
-  const usage = () => ({
-    prompt_tokens: tokens.length,
-    total_tokens: tokens.length + count,
-    completion_tokens: count,
-    prompt_tokens_details: { cached_tokens: cached },
-  });
-  await new Promise<void>((resolve, reject) => {
-    const handle = core.submit({
-      tokens,
-      maxTokens: Math.max(1, Math.min(asked, limit - tokens.length)),
-      sampling: {
-        temperature: numberOf(body, 'temperature') ?? 1,
-        topP: numberOf(body, 'top_p') ?? 1,
-        topK: numberOf(body, 'top_k') ?? 0,
-        minP: numberOf(body, 'min_p') ?? 0,
-        frequencyPenalty: numberOf(body, 'frequency_penalty') ?? 0,
-        presencePenalty: numberOf(body, 'presence_penalty') ?? 0,
-        repetitionPenalty: numberOf(body, 'repetition_penalty') ?? 1,
-      },
-      priority: -(numberOf(body, 'priority') ?? 0),
-      cacheSalt: typeof body['cache_salt'] === 'string' ? body['cache_salt'] : '',
-      onStart: (found) => {
-        cached = found;
-        if (!isStream) return;
-        response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-        if (kind === 'chat') send(frame({ delta: { role: 'assistant', content: '' } }));
-      },
-      onToken: (token) => {
-        count += 1;
-        const piece = decoder.decode(core.piece(token, { special: false }), { stream: true });
-        text += piece;
-        if (isStream && piece !== '') send(frame(delta(piece)));
-      },
-      onEnd: (reason: CoreFinish, error) => {
-        if (reason === 'error') reject(error ?? new Error('generation failed'));
-        else {
-          finish(reason);
-          resolve();
-        }
-      },
-    });
-    response.on('close', () => handle.cancel());
-  });
-  function finish(reason: CoreFinish): void {
-    context.metrics.finished[reason] = (context.metrics.finished[reason] ?? 0) + 1;
-    if (reason === 'cancelled') return;
-    if (!isStream) {
-      const whole = kind === 'chat' ? { message: { role: 'assistant', content: text } } : { text };
-      const answer = { ...frame({ ...whole, finish_reason: reason }, usage()), object: kind === 'chat' ? 'chat.completion' : 'text_completion' };
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
-      return;
+
+  async run(): Promise<void> {
+    const onClose = () => {
+      for (const handle of this.#handles) handle.cancel();
+    };
+    this.#response.on('close', onClose);
+    try {
+      const choices = await Promise.all(
+        Array.from({ length: this.#request.n }, (_, index) => this.#choice(index)),
+      );
+      if (this.#response.destroyed) return;
+      if (this.#request.isStream) this.#endStream();
+      else this.#answer(choices.filter((choice) => choice !== null));
+    } catch (error) {
+      onClose();
+      if (!this.#response.headersSent) throw error;
+      this.#send({
+        error: { message: (error as Error).message, type: 'InternalServerError', param: null, code: 500 },
+      });
+      this.#response.end('data: [DONE]\n\n');
     }
-    send(frame({ ...(kind === 'chat' ? { delta: {} } : { text: '' }), finish_reason: reason }));
-    const options = body['stream_options'] as { include_usage?: boolean } | undefined;
-    if (options?.include_usage === true) send(frame(null, usage()));
-    response.end('data: [DONE]\n\n');
+  }
+
+  /** Resolves with the whole choice, or null when it was streamed or cancelled. */
+  #choice(index: number): Promise<Record<string, unknown> | null> {
+    const { core, metrics } = this.#context;
+    const choice = new Choice(core, this.#request);
+    const kept: ChoiceEvent[] = [];
+    const emit = (events: ChoiceEvent[]) => {
+      if (this.#request.isStream) for (const event of events) this.#sendDelta(index, event);
+      else kept.push(...events);
+    };
+    return new Promise((resolve, reject) => {
+      const end = (reason: CoreFinish, error?: Error) => {
+        metrics.ended(reason, performance.now() - this.#startedAt);
+        if (reason === 'error') return reject(jobError(error));
+        if (reason === 'cancelled' && !choice.isStopped) return resolve(null);
+        const { events, finish } = choice.end(reason === 'length' ? 'length' : 'stop');
+        emit(events);
+        if (this.#request.isStream) this.#send(this.#chunk(finishChoice(this.#request, index, finish)));
+        resolve(this.#request.isStream ? null : this.#whole(index, kept, finish));
+      };
+      const handle = core.submit({
+        ...this.#job(index),
+        onStart: (cached) => this.#started(index, cached),
+        onToken: (token, logprobs) => {
+          this.#counted();
+          emit(choice.token(token, logprobs));
+          if (choice.isStopped) handle.cancel();
+        },
+        onEnd: end,
+      });
+      this.#handles.push(handle);
+    });
+  }
+
+  #job(index: number) {
+    const { tokens, maxTokens, priority, cacheSalt, ignoreEos, stopTokens, logprobs, sampling } =
+      this.#request;
+    // Choices of one request must differ although they share a seed.
+    const seeded =
+      sampling.seed === undefined ? sampling : { ...sampling, seed: (sampling.seed + index) % 2 ** 32 };
+    return {
+      tokens,
+      maxTokens,
+      sampling: seeded,
+      priority,
+      cacheSalt,
+      ignoreEos,
+      stopTokens,
+      ...(logprobs === null ? {} : { logprobs }),
+    };
+  }
+
+  #started(index: number, cached: number): void {
+    if (index === 0) this.#usage.cached = cached;
+    if (!this.#request.isStream) return;
+    if (!this.#response.headersSent)
+      this.#response.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache',
+      });
+    if (this.#request.kind === 'chat') {
+      this.#send(
+        this.#chunk({
+          index,
+          delta: { role: 'assistant', content: '' },
+          logprobs: null,
+          finish_reason: null,
+        }),
+      );
+    }
+  }
+
+  #counted(): void {
+    const now = performance.now();
+    if (this.#lastTokenAt === null) this.#context.metrics.firstToken(now - this.#startedAt);
+    else this.#context.metrics.nextToken(now - this.#lastTokenAt);
+    this.#lastTokenAt = now;
+    this.#usage.completion += 1;
+  }
+
+  #sendDelta(index: number, event: ChoiceEvent): void {
+    this.#send(this.#chunk(deltaChoice(this.#context.core, this.#request, index, event, 0)));
+  }
+
+  #chunk(choice: Record<string, unknown>): Record<string, unknown> {
+    return chunk(
+      this.#request,
+      this.#created,
+      choice,
+      this.#request.continuousUsage ? this.#usage : undefined,
+    );
+  }
+
+  #whole(index: number, events: ChoiceEvent[], finish: ChoiceFinish): Record<string, unknown> {
+    return wholeChoice(this.#context.core, this.#request, index, events, finish);
+  }
+
+  #send(value: unknown): void {
+    this.#response.write(`data: ${JSON.stringify(value)}\n\n`);
+  }
+
+  #endStream(): void {
+    if (this.#request.includeUsage) this.#send(chunk(this.#request, this.#created, null, this.#usage));
+    this.#response.end('data: [DONE]\n\n');
+  }
+
+  #answer(choices: Record<string, unknown>[]): void {
+    if (choices.length < this.#request.n) return;
+    const body = JSON.stringify(wholeAnswer(this.#request, this.#created, choices, this.#usage));
+    this.#response
+      .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+      .end(body);
   }
 }
 
-function numberOf(body: Record<string, unknown>, name: string): number | undefined {
-  const value = body[name];
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+/** A grammar that cannot be compiled is the request's fault, everything else ours. */
+function jobError(error: Error | undefined): ApiError {
+  const message = error?.message ?? 'generation failed';
+  return /grammar/i.test(message)
+    ? new ApiError(400, 'BadRequestError', message)
+    : new ApiError(500, 'InternalServerError', message);
 }

@@ -1,5 +1,6 @@
 /** From a request body to prompt tokens. */
 import { type ChatTemplate, renderChat } from '../../../model/chat-template.js';
+import type { EventEndpoints } from '../../../plan/types.js';
 import type { EngineMessage, EngineTool } from '../../../request/engine-body.js';
 import type { EngineCore } from '../types.js';
 import type { WorkerMetrics } from './metrics.js';
@@ -22,13 +23,15 @@ export interface ServerContext {
   template: ChatTemplate;
   addBos: boolean;
   metrics: WorkerMetrics;
+  events: EventEndpoints | null;
 }
 
 /** Chat (`messages`) or plain prompt (`prompt`: text or token ids). */
 export function promptTokens(context: ServerContext, body: Record<string, unknown>): Uint32Array {
   const { core, template, addBos } = context;
   if (body['messages'] !== undefined) {
-    if (!Array.isArray(body['messages']) || body['messages'].length === 0) throw new ApiError(400, 'BadRequestError', 'messages must be a list with entries', 'messages');
+    if (!Array.isArray(body['messages']) || body['messages'].length === 0)
+      throw new ApiError(400, 'BadRequestError', 'messages must be a list with entries', 'messages');
     const text = renderChat(template, {
       messages: body['messages'] as EngineMessage[],
       tools: (body['tools'] as EngineTool[] | undefined) ?? [],
@@ -40,7 +43,10 @@ export function promptTokens(context: ServerContext, body: Record<string, unknow
   const prompt = body['prompt'];
   if (typeof prompt === 'string') return core.tokenize(prompt, { addSpecial: addBos, parseSpecial: true });
   const ids = Array.isArray(prompt) && Array.isArray(prompt[0]) ? (prompt[0] as unknown[]) : prompt;
-  const isIds = Array.isArray(ids) && ids.length > 0 && ids.every((id) => Number.isInteger(id) && id >= 0 && id < core.info.vocabTokens);
+  const isIds =
+    Array.isArray(ids) &&
+    ids.length > 0 &&
+    ids.every((id) => Number.isInteger(id) && id >= 0 && id < core.info.vocabTokens);
   if (isIds) return Uint32Array.from(ids as number[]);
   throw new ApiError(400, 'BadRequestError', 'prompt must be text or token ids', 'prompt');
 }
