@@ -5,7 +5,7 @@ import { Batcher } from '../../../../src/engines/embedded/core/batcher.js';
 import { SlotCache } from '../../../../src/engines/embedded/core/slot-cache.js';
 import { LIMITS } from '../../../../src/limits.js';
 import { answerTo, FakeDevice, VOCAB } from './fake-device.js';
-import { byValue, EventReplay, type Outcome, run, start } from './jobs.js';
+import { byValue, EventReplay, type Outcome, run, spelledBy, start } from './jobs.js';
 
 const CONTEXT = 1_024;
 
@@ -238,6 +238,22 @@ describe('the cache', () => {
     expect((await run(batcher, { prompt: prompt(200, 1), maxTokens: 1 })).cachedTokens).toBe(0);
   });
 
+  it('is emptied after the call in flight, not during it', async () => {
+    const { batcher, device, cache, replay } = open(2);
+    await run(batcher, { prompt: prompt(200, 1), maxTokens: 1 });
+    const before = cache.blocksUsed;
+    let duringCall = 0;
+    device.duringDecode = () => {
+      batcher.clear();
+      duringCall = cache.blocksUsed;
+      device.duringDecode = () => {};
+    };
+    await run(batcher, { prompt: prompt(64, 2), maxTokens: 1 });
+    expect(duringCall).toBe(before);
+    expect(replay.spelled()).toEqual(spelledBy([prompt(64, 2)], 64));
+    expect(device.slots.filter((held) => held.length > 0)).toHaveLength(1);
+  });
+
   it('is never shared between salts', async () => {
     const { batcher, replay } = open(2);
     await run(batcher, { prompt: prompt(200), maxTokens: 1, cacheSalt: 'a' });
@@ -293,6 +309,8 @@ describe('any mix of jobs', () => {
           }
           await Promise.all(pending);
           expect(replay.hashes()).toEqual(cache.hashes().sort(byValue));
+          // Not only the books: what the events spell is what the device holds.
+          expect(replay.spelled()).toEqual(spelledBy(device.slots, 64));
           expect(device.openPickers).toBe(0);
           expect([batcher.running, batcher.waiting]).toEqual([0, 0]);
           device.slots.forEach((held, slot) => {

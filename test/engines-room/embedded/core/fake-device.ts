@@ -22,6 +22,8 @@ export class FakeDevice implements Device {
   openPickers = 0;
   failNextDecode = false;
   refuseCopies = false;
+  /** Called while a decode is in flight. */
+  duringDecode: () => void = () => {};
   #isBusy = false;
   #last: readonly number[] | null = null;
 
@@ -31,7 +33,7 @@ export class FakeDevice implements Device {
 
   async decode(slot: number, tokens: Uint32Array, position: number, wantsToken: boolean): Promise<void> {
     this.calls.push({ op: 'decode', slot, rows: tokens.length, position, wantsToken });
-    await this.#alone();
+    await this.#alone(this.duringDecode);
     const held = this.slots[slot]!;
     if (position !== held.length) throw new Error(`position ${position} after ${held.length} tokens`);
     held.push(...tokens);
@@ -76,9 +78,10 @@ export class FakeDevice implements Device {
 
   free(): void {}
 
-  async #alone(): Promise<void> {
+  async #alone(meanwhile: () => void = () => {}): Promise<void> {
     this.#requireIdle();
     this.#isBusy = true;
+    meanwhile();
     await new Promise((resolve) => {
       setImmediate(resolve);
     });

@@ -88,6 +88,8 @@ export function run(core: { submit(job: CoreJob): CoreHandle }, options: JobOpti
 /** What a listener believes after the events, checked on the way: no block without its parent, none twice. */
 export class EventReplay {
   readonly blocks = new Map<bigint, bigint | null>();
+  /** All tokens from the start of the prompt to the end of each block, as text. */
+  readonly prefixes = new Map<bigint, string>();
   stored = 0;
   removed = 0;
 
@@ -103,14 +105,21 @@ export class EventReplay {
     return [...this.blocks.keys()].sort(byValue);
   }
 
+  /** What the held blocks spell, each once. */
+  spelled(): string[] {
+    return [...new Set([...this.blocks.keys()].map((hash) => this.prefixes.get(hash)!))].sort();
+  }
+
   #store(event: Extract<CoreKvEvent, { type: 'stored' }>): void {
     if (event.tokens.length !== event.hashes.length * event.blockTokens)
       throw new Error('tokens do not fill the blocks');
     let parent = event.parent;
-    for (const hash of event.hashes) {
+    for (const [at, hash] of event.hashes.entries()) {
       if (this.blocks.has(hash)) throw new Error(`block ${hash} is stored twice`);
       if (parent !== null && !this.blocks.has(parent))
         throw new Error(`block ${hash} comes before its parent`);
+      const own = event.tokens.subarray(at * event.blockTokens, (at + 1) * event.blockTokens);
+      this.prefixes.set(hash, `${parent === null ? '' : this.prefixes.get(parent)}${own.join()};`);
       this.blocks.set(hash, parent);
       parent = hash;
       this.stored++;
@@ -123,6 +132,19 @@ export class EventReplay {
       throw new Error(`block ${hash} is removed before its child`);
     this.removed++;
   }
+}
+
+/** What the full blocks of these sequences spell, each once. */
+export function spelledBy(sequences: readonly (readonly number[])[], blockTokens: number): string[] {
+  const spelled = new Set<string>();
+  for (const tokens of sequences) {
+    let prefix = '';
+    for (let end = blockTokens; end <= tokens.length; end += blockTokens) {
+      prefix += `${tokens.slice(end - blockTokens, end).join()};`;
+      spelled.add(prefix);
+    }
+  }
+  return [...spelled].sort();
 }
 
 export const byValue = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
