@@ -7,6 +7,7 @@ import {
   expectedDefaults,
 } from '../../../../src/engines/embedded/core/abi.js';
 import { blockHash, chainRoot } from '../../../../src/engines/embedded/core/block-hash.js';
+import { BlockTable } from '../../../../src/engines/embedded/core/block-table.js';
 import { nextChunk, paddedRows, reusableBlocks } from '../../../../src/engines/embedded/core/chunk-plan.js';
 import { grammarDepth, requireShallow } from '../../../../src/engines/embedded/core/grammar-depth.js';
 import { logprobsOf } from '../../../../src/engines/embedded/core/logprobs.js';
@@ -43,6 +44,38 @@ describe('block hashes', () => {
   it('read a part of an array as that part alone', () => {
     const longer = Uint32Array.from({ length: 192 }, (_, at) => at % 64);
     expect(blockHash(7n, longer.subarray(64, 128))).toBe(blockHash(7n, tokens));
+  });
+});
+
+describe('block events', () => {
+  const block = (hash: bigint, parent: bigint | null) => ({ hash, parent, tokens, salt: '' });
+
+  it('run together along one chain only', () => {
+    const table = new BlockTable();
+    for (const [hash, parent] of [
+      [1n, null],
+      [2n, 1n],
+      [7n, null],
+      [3n, 2n],
+    ] as const)
+      table.acquire(block(hash, parent));
+    expect(table.takeEvents()).toMatchObject([
+      { type: 'stored', hashes: [1n, 2n], parent: null, tokens: { length: 128 } },
+      { type: 'stored', hashes: [7n], parent: null },
+      { type: 'stored', hashes: [3n], parent: 2n },
+    ]);
+    expect(table.takeEvents()).toEqual([]);
+  });
+
+  it('come with the first holder and the last, and a release of nothing is a bug', () => {
+    const table = new BlockTable();
+    table.acquire(block(1n, null));
+    table.acquire(block(1n, null));
+    table.release([1n]);
+    expect(table.takeEvents()).toHaveLength(1);
+    table.release([1n]);
+    expect(table.takeEvents()).toEqual([{ type: 'removed', hashes: [1n], medium: 'GPU' }]);
+    expect(() => table.release([1n])).toThrow(/not held/);
   });
 });
 
