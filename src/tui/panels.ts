@@ -1,0 +1,158 @@
+/** The screen's panels as lines: pure functions of a snapshot and a width. */
+import type { LatencySummary, RequestSnapshot, Snapshot, WorkerSnapshot } from '../telemetry/types.js';
+import { clockTime, compactCount, duration, milliseconds, percent } from './format.js';
+import { bar, clip, type Glyphs, type Line, seg, sparkline, spread, type Tone } from './line.js';
+
+const STATE_TONES: Record<string, Tone> = {
+  ready: 'good',
+  done: 'dim',
+  active: 'accent',
+  queued: 'warn',
+  starting: 'warn',
+  restarting: 'warn',
+  draining: 'warn',
+  degraded: 'warn',
+  failed: 'bad',
+  rejected: 'bad',
+  cancelled: 'dim',
+  stopped: 'bad',
+};
+
+const stateSeg = (state: string, width = 0) => seg(state.padEnd(width), STATE_TONES[state] ?? 'plain');
+
+export function headerLines({ stack, at }: Snapshot, columns: number, glyphs: Glyphs): Line[] {
+  const dot = seg(` ${glyphs.dot} `, 'dim');
+  const simulated = stack.isSimulated ? [dot, seg('SIMULATED', 'warn')] : [];
+  const left: Line = [
+    seg('dynamo', 'title'),
+    seg(` ${stack.name}  `, 'dim'),
+    stateSeg(stack.state),
+    ...simulated,
+  ];
+  const right: Line = [seg(stack.url, 'accent')];
+  const facts: Line = [
+    seg(stack.model, 'title'),
+    dot,
+    seg(`${stack.recipe}/${stack.variant}`),
+    dot,
+    seg(`router ${stack.router}`),
+  ];
+  return [
+    spread(left, right, columns),
+    spread(facts, [seg(`up ${duration(at - stack.startedAt)}`, 'dim')], columns),
+  ];
+}
+
+export function ruleLine(title: string, columns: number, glyphs: Glyphs): Line {
+  return [
+    seg(`${glyphs.rule}${glyphs.rule} `, 'dim'),
+    seg(title, 'title'),
+    seg(` ${glyphs.rule.repeat(Math.max(0, columns - title.length - 4))}`, 'dim'),
+  ];
+}
+
+export function workerLines(workers: readonly WorkerSnapshot[], columns: number, glyphs: Glyphs): Line[] {
+  const barWidth = Math.min(20, Math.max(6, columns - 84));
+  const head = `${'worker'.padEnd(7)}${'state'.padEnd(18)}${'active'.padStart(6)}${'waiting'.padStart(8)}  ${'KV'.padEnd(barWidth + 8)}${'hit'.padStart(7)}${'tok/s'.padStart(8)}${'restarts'.padStart(9)}  feed`;
+  return [
+    clip([seg(head, 'dim')], columns),
+    ...workers.map((worker) => clip(workerLine(worker, barWidth, glyphs), columns)),
+  ];
+}
+
+function workerLine(worker: WorkerSnapshot, barWidth: number, glyphs: Glyphs): Line {
+  const { kv, active } = worker;
+  const used = kv.blocksTotal === 0 ? null : kv.blocksUsed / kv.blocksTotal;
+  const hit = worker.promptTokens === 0 ? null : worker.cachedTokens / worker.promptTokens;
+  const phase = worker.state === 'ready' || worker.phase === '' ? '' : ` ${worker.phase}`;
+  return [
+    seg(worker.id.padEnd(7), 'title'),
+    stateSeg(`${worker.state}${phase}`.slice(0, 17).padEnd(18)),
+    seg(String(active.requests).padStart(6), active.requests > 0 ? 'accent' : 'plain'),
+    seg(String(active.waiting).padStart(8), active.waiting > 0 ? 'warn' : 'plain'),
+    seg(`  ${bar(used, barWidth, glyphs)}`, 'accent'),
+    seg(percent(used).padStart(8)),
+    seg(percent(hit).padStart(7), hit === null ? 'dim' : 'good'),
+    seg(worker.tokensPerSecond.toFixed(1).padStart(8)),
+    seg(String(worker.restarts).padStart(9), worker.restarts > 0 ? 'warn' : 'plain'),
+    seg(`  ${worker.feed}`, worker.feed === 'approximate' ? 'warn' : 'dim'),
+  ];
+}
+
+export function cacheLines(snapshot: Snapshot, columns: number, glyphs: Glyphs): Line[] {
+  const { hitRate, tokens, readWriteRatio, tiers } = snapshot;
+  const width = Math.min(24, Math.max(6, columns - 34));
+  const predicted = tokens.prompt === 0 ? null : tokens.predicted / tokens.prompt;
+  const row = (name: string, share: number | null, tone: Tone): Line => [
+    seg(name.padEnd(13)),
+    seg(bar(share, width, glyphs), tone),
+    seg(percent(share).padStart(9), share === null ? 'dim' : 'plain'),
+  ];
+  const tierLine: Line = tiers.flatMap(({ name, blocks, hitTokens }) => [
+    seg(`${name} `, 'title'),
+    seg(`${compactCount(blocks)} blocks, ${compactCount(hitTokens)} hit   `),
+  ]);
+  return [
+    row('hit rate', hitRate.total, 'good'),
+    row('last minute', hitRate.lastMinute, 'good'),
+    row('reachable', hitRate.reachable, 'accent'),
+    row('predicted', predicted, 'accent'),
+    [
+      seg('tokens'.padEnd(13)),
+      seg(
+        `${compactCount(tokens.cached)} cached / ${compactCount(tokens.prompt)} prompt  read/write ${(readWriteRatio ?? 0).toFixed(1)}`,
+      ),
+    ],
+    [seg('tiers'.padEnd(13)), ...tierLine],
+  ].map((line) => clip(line, columns));
+}
+
+export function latencyLines(snapshot: Snapshot, columns: number, glyphs: Glyphs): Line[] {
+  const { latency, ttftHistory } = snapshot;
+  const row = (name: string, { p50, p95, p99 }: LatencySummary): Line => [
+    seg(name.padEnd(13)),
+    seg(milliseconds(p50).padStart(9)),
+    seg(milliseconds(p95).padStart(10)),
+    seg(milliseconds(p99).padStart(10)),
+  ];
+  const lines: Line[] = [
+    [seg(`${''.padEnd(13)}${'p50'.padStart(9)}${'p95'.padStart(10)}${'p99'.padStart(10)}`, 'dim')],
+    row('TTFT', latency.ttftMs),
+    row('inter-token', latency.itlMs),
+    row('queue', latency.queueMs),
+    row('overhead', latency.overheadMs),
+    [
+      seg('TTFT, 5 min'.padEnd(13), 'dim'),
+      seg(sparkline(ttftHistory, Math.min(60, Math.max(8, columns - 14)), glyphs), 'accent'),
+    ],
+  ];
+  return lines.map((line) => clip(line, columns));
+}
+
+export function requestLines(snapshot: Snapshot, columns: number, count: number): Line[] {
+  const harnessOf = new Map(snapshot.sessions.map((session) => [session.id, session.harness]));
+  const head = `${'time'.padEnd(10)}${'dialect'.padEnd(12)}${'worker'.padEnd(8)}${'cached / prompt'.padStart(16)}${'output'.padStart(8)}${'TTFT'.padStart(10)}  ${'state'.padEnd(10)}session`;
+  const rows = snapshot.recent
+    .slice(0, Math.max(0, count - 1))
+    .map((request) => clip(requestLine(request, harnessOf), columns));
+  return count <= 0 ? [] : [clip([seg(head, 'dim')], columns), ...rows];
+}
+
+function requestLine(request: RequestSnapshot, harnessOf: ReadonlyMap<string, string>): Line {
+  const { session } = request;
+  const harness = session === null ? undefined : harnessOf.get(session);
+  const name = harness === undefined || harness === 'unknown' ? (session ?? '-') : `${harness} ${session}`;
+  const isCached = request.cachedTokens > 0;
+  return [
+    seg(clockTime(request.startedAt).padEnd(10), 'dim'),
+    seg(request.dialect.padEnd(12)),
+    seg((request.worker ?? '-').padEnd(8), 'title'),
+    seg(compactCount(request.cachedTokens).padStart(8), isCached ? 'good' : 'dim'),
+    seg(` / ${compactCount(request.promptTokens).padEnd(5)}`),
+    seg(compactCount(request.outputTokens).padStart(8)),
+    seg(milliseconds(request.ttftMs).padStart(10)),
+    seg('  '),
+    stateSeg(request.state, 10),
+    seg(name, 'dim'),
+  ];
+}
