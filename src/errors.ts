@@ -148,6 +148,19 @@ export const ERRORS = {
   worker_failed: entry(500, 1, 'Worker {worker} did not start: {detail}\n{tail}', '{remedy}'),
   start_failed: entry(500, 1, 'The stack did not start: {detail}', '{remedy}'),
   engine_missing: entry(500, 1, 'The engine {engine} is not available on this host: {detail}', '{remedy}'),
+  // Coding agents.
+  harness_missing: entry(
+    500,
+    1,
+    '{title} is not installed: there is no `{program}` on PATH.',
+    'Install it with `npm install -g {package}`; dynamo installs nothing by itself.',
+  ),
+  stack_unreachable: entry(
+    502,
+    1,
+    'The stack does not answer as it should: {detail}',
+    'See `dynamo status` and `dynamo logs`.',
+  ),
   unsupported_node: entry(
     500,
     1,
