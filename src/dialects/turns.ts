@@ -25,6 +25,14 @@ export class TurnList {
     this.messages.push({ role: 'assistant', blocks });
   }
 
+  /** Turns of a conversation that goes on, as copies: they belong to whoever kept them. */
+  again(messages: readonly Message[]): void {
+    for (const { role, blocks } of messages) {
+      if (role === 'system') this.system([...blocks]);
+      else this.messages.push({ role, blocks: [...blocks] });
+    }
+  }
+
   /** Continues the assistant turn before it, for wire APIs that send an answer in pieces. */
   assistantPiece(blocks: Block[]): void {
     const last = this.messages.at(-1);

@@ -28,6 +28,8 @@ export interface EncodeContext {
   model: string;
   /** Unix seconds. */
   created: number;
+  /** Unix seconds at the moment of the call, for answers that say when they ended. */
+  now?: () => number;
   /** Prompt tokens as counted by our own tokenizer, for usage sent before the engine's. */
   promptTokens: number;
   /** `nvext` block for the final message when the client asked for extra fields; undefined otherwise. */

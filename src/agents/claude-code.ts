@@ -1,0 +1,68 @@
+/** Claude Code: headers since 2.1.86 and 2.1.139, its billing block, its title and compaction calls. */
+import type { Block, CommonRequest } from '../request/types.js';
+import { readHeader, usableId, userAgent } from './read-header.js';
+import { systemText } from './system-text.js';
+import type { Harness, Sighting } from './types.js';
+
+const BILLING = 'x-anthropic-billing-header:';
+const SESSION = 'x-claude-code-session-id';
+
+export const claudeCode: Harness = {
+  name: 'claude-code',
+  isSender: ({ headers }) => headers[SESSION] !== undefined || /claude-(cli|code)/.test(userAgent(headers)),
+  identify: (sighting) => {
+    const session = readHeader(sighting.headers, SESSION) ?? sessionInMetadata(sighting);
+    const agent = readHeader(sighting.headers, 'x-claude-code-agent-id');
+    const parent = readHeader(sighting.headers, 'x-claude-code-parent-agent-id');
+    if (agent === undefined || agent === session) return session === undefined ? undefined : { id: session };
+    const parentId = parent ?? session;
+    return { id: agent, role: 'subagent', ...(parentId === undefined ? {} : { parentId }) };
+  },
+  role: ({ request }) => {
+    if (request.tools.length > 0) return undefined;
+    const text = systemText(request);
+    if (/summariz\w+ conversations|detailed summary of (the|our) conversation/i.test(text)) return 'compact';
+    return /\btitle\b|new conversation topic|summarize this coding conversation/i.test(text)
+      ? 'title'
+      : undefined;
+  },
+  strip: withoutBilling,
+};
+
+/**
+ * The first system block names version, entry point and a hash that differ between conversations (before 2.1.181
+ * between requests): left in, no two sessions share the tokens of tools and system prompt after it.
+ */
+function withoutBilling(request: CommonRequest): CommonRequest {
+  if (request.input.kind !== 'chat') return request;
+  const [first, ...rest] = request.input.messages;
+  const isMarked = first?.role === 'system' && first.blocks.some(isBilling);
+  if (!isMarked) return request;
+  const blocks = first.blocks.flatMap(withoutFirstLine);
+  const messages = blocks.length === 0 ? rest : [{ ...first, blocks }, ...rest];
+  return { ...request, input: { kind: 'chat', messages } };
+}
+
+function isBilling(block: Block): boolean {
+  return block.type === 'text' && block.text.trimStart().startsWith(BILLING);
+}
+
+function withoutFirstLine(block: Block): Block[] {
+  if (block.type !== 'text' || !isBilling(block)) return [block];
+  const text = block.text.trimStart();
+  const end = text.indexOf('\n');
+  const left = end < 0 ? '' : text.slice(end + 1).trimStart();
+  return left === '' ? [] : [{ ...block, text: left }];
+}
+
+/** `metadata.user_id` is `user_…_account_…_session_UUID`, in newer versions JSON with a `session_id`. */
+function sessionInMetadata({ body }: Sighting): string | undefined {
+  const metadata = body['metadata'];
+  const userId =
+    typeof metadata === 'object' && metadata !== null
+      ? (metadata as Record<string, unknown>)['user_id']
+      : undefined;
+  if (typeof userId !== 'string' || userId.length > 4_096) return undefined;
+  const match = /_session_([\w-]+)$/.exec(userId) ?? /"session_id"\s*:\s*"([\w-]+)"/.exec(userId);
+  return usableId(match?.[1]);
+}

@@ -1,0 +1,171 @@
+/** One answer of `/v1/responses`: stream events in, response events out, the response object at any moment. */
+import type { DynamoError } from '../../errors.js';
+import type { CommonRequest, StopReason, StreamEvent, Usage } from '../../request/types.js';
+import { AnswerBuilder, assistantTurn } from '../answer.js';
+import type { EncodeContext } from '../types.js';
+import {
+  CallItem,
+  type ItemStatus,
+  MessageItem,
+  type OutputItem,
+  ReasoningItem,
+  type ResponseEvent,
+} from './output-item.js';
+import { type ResponseStatus, responseId, responseObject } from './response-object.js';
+import { stateOf } from './state.js';
+import { originOf } from './tool-names.js';
+
+export type { ResponseEvent };
+
+const INCOMPLETE: Partial<Record<StopReason, string>> = {
+  length: 'max_output_tokens',
+  content_filter: 'content_filter',
+};
+
+export class ResponsesRun {
+  readonly #request: CommonRequest;
+  readonly #context: EncodeContext;
+  readonly #items: OutputItem[] = [];
+  /** Items not done yet; more than one only while parallel calls grow side by side. */
+  readonly #open = new Set<OutputItem>();
+  readonly #calls = new Map<number, CallItem>();
+  readonly #answer = new AnswerBuilder();
+  #isStarted = false;
+  #reason: StopReason = 'stop';
+  #usage: Usage | null = null;
+  #error: DynamoError | null = null;
+  #status: ResponseStatus = 'in_progress';
+
+  constructor(request: CommonRequest, context: EncodeContext) {
+    this.#request = request;
+    this.#context = context;
+  }
+
+  push(event: StreamEvent): ResponseEvent[] {
+    if ('choice' in event && event.choice !== 0) return [];
+    this.#answer.push(event);
+    switch (event.type) {
+      case 'start':
+        return this.#start();
+      case 'text':
+        return this.#grow('message', event.text, event.logprobs);
+      case 'thinking':
+        return this.#grow('reasoning', event.text);
+      case 'tool_start':
+        return this.#startCall(event);
+      case 'tool_delta':
+        return this.#calls.get(event.index)?.grow(event.arguments) ?? [];
+      case 'finish':
+        this.#reason = event.reason;
+        return this.#closeAll(INCOMPLETE[event.reason] === undefined ? 'completed' : 'incomplete');
+      case 'usage':
+        this.#usage = event.usage;
+        return [];
+      case 'done':
+        return this.#finish();
+      case 'error':
+        return this.#fail(event.error);
+    }
+  }
+
+  response(): Record<string, unknown> {
+    return responseObject(this.#request, this.#context, {
+      status: this.#status,
+      output: this.#items.map((item) => item.object()),
+      usage: this.#usage,
+      error: this.#error,
+      incompleteReason: this.#status === 'incomplete' ? (INCOMPLETE[this.#reason] ?? null) : null,
+    });
+  }
+
+  #start(): ResponseEvent[] {
+    if (this.#isStarted) return [];
+    this.#isStarted = true;
+    const response = this.response();
+    return [
+      { type: 'response.created', response },
+      { type: 'response.in_progress', response },
+    ];
+  }
+
+  #grow(kind: 'message' | 'reasoning', text: string, logprobs?: unknown): ResponseEvent[] {
+    const last = this.#items.at(-1);
+    if (last?.kind === kind && this.#open.has(last)) return last.grow(text, logprobs);
+    if (text === '') return [];
+    const item = kind === 'message' ? this.#messageItem() : this.#reasoningItem();
+    return [...this.#closeAll('completed'), ...this.#add(item), ...item.grow(text, logprobs)];
+  }
+
+  /** A call before it that is complete is done; one that is not goes on growing beside this one. */
+  #startCall(event: Extract<StreamEvent, { type: 'tool_start' }>): ResponseEvent[] {
+    const out: ResponseEvent[] = [];
+    for (const item of this.#open) {
+      const isGrowing = item instanceof CallItem && !item.isWhole;
+      if (!isGrowing) out.push(...this.#close(item, 'completed'));
+    }
+    const origin = originOf(stateOf(this.#request).toolNames, event.name);
+    const item = new CallItem(this.#id(origin.isFreeform ? 'ctc' : 'fc'), this.#items.length, {
+      callId: event.id,
+      origin,
+    });
+    this.#calls.set(event.index, item);
+    return [...out, ...this.#add(item)];
+  }
+
+  #messageItem(): OutputItem {
+    return new MessageItem(this.#id('msg'), this.#items.length);
+  }
+
+  #reasoningItem(): OutputItem {
+    const { wantsSummary, wantsEncrypted } = stateOf(this.#request);
+    const wants = { summary: wantsSummary, encrypted: wantsEncrypted };
+    return new ReasoningItem(this.#id('rs'), this.#items.length, wants);
+  }
+
+  #add(item: OutputItem): ResponseEvent[] {
+    this.#items.push(item);
+    this.#open.add(item);
+    return item.open();
+  }
+
+  #close(item: OutputItem, status: ItemStatus): ResponseEvent[] {
+    this.#open.delete(item);
+    return item.close(status);
+  }
+
+  #closeAll(status: ItemStatus): ResponseEvent[] {
+    const out: ResponseEvent[] = [];
+    for (const item of this.#open) out.push(...this.#close(item, status));
+    return out;
+  }
+
+  #finish(): ResponseEvent[] {
+    const out = [...this.#start(), ...this.#closeAll('completed')];
+    const isWhole = INCOMPLETE[this.#reason] === undefined;
+    this.#status = isWhole ? 'completed' : 'incomplete';
+    const response = this.response();
+    this.#keep(response);
+    out.push({ type: isWhole ? 'response.completed' : 'response.incomplete', response });
+    return out;
+  }
+
+  #fail(error: DynamoError): ResponseEvent[] {
+    const out = [...this.#start(), ...this.#closeAll('incomplete')];
+    this.#status = 'failed';
+    this.#error = error;
+    out.push({ type: 'response.failed', response: this.response() });
+    return out;
+  }
+
+  #keep(response: Record<string, unknown>): void {
+    const { isKept, inputItems, history } = stateOf(this.#request);
+    if (!isKept) return;
+    const [choice] = this.#answer.answer().choices;
+    const messages = choice === undefined ? history : [...history, assistantTurn(choice)];
+    this.#context.keep?.({ id: responseId(this.#request), response, inputItems, messages });
+  }
+
+  #id(prefix: string): string {
+    return `${prefix}_${this.#request.id}_${this.#items.length}`;
+  }
+}

@@ -1,0 +1,54 @@
+/** Who may talk to the gateway: the Host header on loopback, and API keys. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { DynamoError } from '../errors.js';
+
+const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
+
+/**
+ * Throws `forbidden_host` when a gateway on loopback is addressed by another name: a web page whose own name was
+ * made to point at 127.0.0.1 (DNS rebinding) sends its own name as Host. Bound elsewhere, every name is let through.
+ */
+export function checkHost(request: IncomingMessage, boundHost: string): void {
+  if (!isLoopback(boundHost)) return;
+  const host = request.headers.host;
+  if (host === undefined || LOOPBACK_NAMES.has(withoutPort(host).toLowerCase())) return;
+  if (isIP(withoutPort(host)) === 4 && withoutPort(host).startsWith('127.')) return;
+  throw new DynamoError('forbidden_host', { host: host.slice(0, 100) });
+}
+
+/** Compares in constant time: hashes first, so that not even the length of a key shows. */
+export class KeyCheck {
+  readonly #digests: Buffer[];
+
+  constructor(keys: readonly string[]) {
+    this.#digests = keys.filter((key) => key !== '').map(digest);
+  }
+
+  /** Throws `unauthorized` unless a key is right or none is needed. Bearer and `x-api-key` are alike. */
+  check(request: IncomingMessage): void {
+    if (this.#digests.length === 0) return;
+    const { authorization, 'x-api-key': apiKey } = request.headers;
+    const bearer = /^bearer\s+(.+)$/i.exec(authorization ?? '')?.[1]?.trim();
+    const given = [bearer, Array.isArray(apiKey) ? apiKey[0] : apiKey].filter((key) => key !== undefined);
+    let isKnown = false;
+    for (const key of given) {
+      const asked = digest(key);
+      for (const known of this.#digests) isKnown = timingSafeEqual(asked, known) || isKnown;
+    }
+    if (!isKnown) throw new DynamoError('unauthorized');
+  }
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d+$/, '');
+}
+
+function digest(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}

@@ -1,0 +1,137 @@
+/** One try of a request on the worker it was placed on. */
+import { DynamoError, toDynamoError } from '../errors.js';
+import type { StreamControl, WorkerLink } from '../link/types.js';
+import { engineBody } from '../request/engine-body.js';
+import type { CommonRequest, StopReason, StreamEvent, Usage } from '../request/types.js';
+import type { Outcome, Placement } from '../router/types.js';
+import type { Reply } from './reply.js';
+import type { RequestMeter } from './request-meter.js';
+import type { GatewayDeps } from './types.js';
+
+export interface Job {
+  request: CommonRequest;
+  promptTokens: number;
+  reply: Reply;
+  meter: RequestMeter;
+  deps: GatewayDeps;
+  /** Aborts when the client is gone or the gateway closes. */
+  signal: AbortSignal;
+}
+
+/**
+ * Resolves with null when the answer was delivered whole, else with the failure, which was not delivered. The
+ * placement is ended in every case, the engine's work is cancelled when the signal aborts. Never rejects.
+ */
+export function attempt(job: Job, placement: Placement): Promise<DynamoError | null> {
+  const { signal, deps } = job;
+  const link = deps.link(placement.worker);
+  if (link === undefined) {
+    placement.abandon();
+    return Promise.resolve(lost(placement.worker, 'it is no longer there'));
+  }
+  return new Promise((resolve) => {
+    const run = new Run(job, placement, (error) => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(error);
+    });
+    const onAbort = () => run.cancel(toDynamoError(signal.reason));
+    if (signal.aborted) {
+      run.cancel(toDynamoError(signal.reason));
+      return;
+    }
+    signal.addEventListener('abort', onAbort);
+    run.start(link);
+  });
+}
+
+class Run {
+  readonly #job: Job;
+  readonly #placement: Placement;
+  readonly #settle: (error: DynamoError | null) => void;
+  #control: StreamControl | undefined;
+  #usage: Usage | null = null;
+  #reason: StopReason = 'stop';
+  #isOver = false;
+
+  constructor(job: Job, placement: Placement, settle: (error: DynamoError | null) => void) {
+    this.#job = job;
+    this.#placement = placement;
+    this.#settle = settle;
+  }
+
+  start(link: WorkerLink): void {
+    const { request, deps, reply, meter } = this.#job;
+    const { path, body } = engineBody(request);
+    const fields = deps.engineFields(this.#placement.worker, request.hints.priority);
+    reply.routed(this.#placement.decision);
+    this.#control = link.stream(
+      path,
+      { ...body, ...fields, request_id: request.id },
+      { onEvent: (event) => this.#onEvent(event) },
+    );
+    reply.feed(this.#control);
+    meter.forwarded(this.#placement.decision);
+  }
+
+  cancel(error: DynamoError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#control?.cancel();
+    this.#placement.abandon();
+    this.#settle(error);
+  }
+
+  #onEvent(event: StreamEvent): void {
+    if (this.#isOver) return;
+    const { reply, meter } = this.#job;
+    if (event.type === 'error') {
+      this.#fail(event.error);
+      return;
+    }
+    const before = meter.outputTokens;
+    if (meter.output(event)) this.#placement.firstToken();
+    const grown = meter.outputTokens - before;
+    if (grown > 0) this.#placement.grew(grown);
+    if (event.type === 'usage') this.#usage = event.usage;
+    if (event.type === 'finish' && event.choice === 0) this.#reason = event.reason;
+    try {
+      reply.push(event);
+    } catch (error) {
+      this.#control?.cancel();
+      this.#fail(toDynamoError(error));
+      return;
+    }
+    if (event.type === 'done') this.#finish();
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#placement.finish(this.#outcome(false));
+    this.#job.meter.finished(this.#usage, this.#reason);
+    this.#settle(null);
+  }
+
+  #fail(error: DynamoError): void {
+    this.#isOver = true;
+    this.#placement.finish(this.#outcome(true));
+    this.#settle(error);
+  }
+
+  #outcome(failed: boolean): Outcome {
+    const { meter, promptTokens } = this.#job;
+    return {
+      requestId: meter.id,
+      worker: this.#placement.worker,
+      ttftMs: meter.ttftMs,
+      itlMs: meter.itlMs,
+      promptTokens: this.#usage?.promptTokens ?? promptTokens,
+      cachedTokens: this.#usage?.cachedTokens ?? 0,
+      outputTokens: this.#usage?.outputTokens ?? meter.outputTokens,
+      failed,
+    };
+  }
+}
+
+function lost(worker: string, detail: string): DynamoError {
+  return new DynamoError('engine_lost', { worker, detail });
+}

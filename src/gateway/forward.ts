@@ -1,0 +1,43 @@
+/** Routes a request and sees it through, on a second worker if the first is lost before it said anything. */
+import type { DynamoError } from '../errors.js';
+import type { PreparedPrompt } from '../prompt/types.js';
+import type { RouteInput, WorkerId } from '../router/types.js';
+import { attempt, type Job } from './attempt.js';
+
+const ATTEMPTS = 2;
+
+/** Resolves when the answer was delivered. Rejects with the failure, which nobody was told yet. */
+export async function forward(job: Job, prompt: PreparedPrompt): Promise<void> {
+  const failed: WorkerId[] = [];
+  let failure: DynamoError | null = null;
+  for (let round = 1; round <= ATTEMPTS; round += 1) {
+    const placement = await job.deps.router.route(routeInput(job, prompt, failed), job.signal);
+    failure = await attempt(job, placement);
+    if (failure === null) return;
+    const isWorkersFault = failure.code === 'engine_lost';
+    if (!isWorkersFault || !job.reply.canStartOver || job.signal.aborted) break;
+    failed.push(placement.worker);
+  }
+  throw failure;
+}
+
+export function routeInput(
+  { request, promptTokens }: Pick<Job, 'request' | 'promptTokens'>,
+  prompt: PreparedPrompt,
+  exclude: readonly WorkerId[] = [],
+): RouteInput {
+  const { hints, session, maxTokens } = request;
+  return {
+    requestId: request.id,
+    promptTokens,
+    blockTokens: prompt.blockTokens,
+    localHashes: prompt.localHashes,
+    priority: hints.priority,
+    strictPriority: hints.strictPriority,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(hints.osl === undefined ? {} : { osl: hints.osl }),
+    ...(session === undefined ? {} : { sessionId: session.id }),
+    ...(hints.workerPin === undefined ? {} : { workerPin: hints.workerPin }),
+    ...(exclude.length === 0 ? {} : { exclude }),
+  };
+}

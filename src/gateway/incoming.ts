@@ -1,0 +1,45 @@
+/** From a body to the common request: decode, check the model name, recognise the agent. */
+import { recognise } from '../agents/recognise.js';
+import { bodyFields } from '../dialects/fields.js';
+import type { Dialect } from '../dialects/types.js';
+import { DynamoError } from '../errors.js';
+import type { CommonRequest } from '../request/types.js';
+import type { GatewayRoom } from './room.js';
+import type { HttpCall } from './routes.js';
+import type { ServedModel } from './types.js';
+
+export interface Incoming {
+  /** Under the served model's own name, without a preamble that only varies. */
+  request: CommonRequest;
+  /** Model name the client asked for, which its answer carries. */
+  model: string;
+  harness: string;
+  role: string;
+}
+
+/** Throws `invalid_request`, `unsupported` or `unknown_model`. */
+export function decodeIncoming(
+  value: unknown,
+  { id, call, dialect, room }: { id: string; call: HttpCall; dialect: Dialect; room: GatewayRoom },
+): Incoming {
+  const { headers } = call.request;
+  const body = bodyFields(value);
+  const decoded = dialect.decode(body, {
+    requestId: id,
+    headers,
+    warn: (code, message) => room.deps.emit({ type: 'warning', code, message, request: id }),
+    kept: (responseId) => room.responses.get(responseId),
+  });
+  checkModel(decoded.model, room.deps.served);
+  const known = recognise({ headers, body, request: decoded });
+  return { ...known, model: decoded.model, request: { ...known.request, model: room.deps.served.name } };
+}
+
+function checkModel(model: string, served: ServedModel): void {
+  if (served.acceptAnyName || model === served.name || served.aliases.includes(model)) return;
+  throw new DynamoError(
+    'unknown_model',
+    { model: model.slice(0, 100), served: served.name },
+    { param: 'model' },
+  );
+}

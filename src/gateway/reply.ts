@@ -1,0 +1,163 @@
+/** How an answer goes back: event by event, or whole at its end. */
+import type { Dialect, EncodeContext, StreamEncoder } from '../dialects/types.js';
+import type { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { StreamControl } from '../link/types.js';
+import type { CommonRequest, StreamEvent } from '../request/types.js';
+import type { Decision } from '../router/types.js';
+import type { Client } from './client.js';
+import { type Headers, sendError, sendJson } from './send.js';
+
+/** Contract: nothing here throws; after the client is gone every call does nothing. */
+export interface Reply {
+  /** False once the client has seen part of the answer: no other worker can give it again. */
+  readonly canStartOver: boolean;
+  /** Where the request went; its headers are sent with the first byte. */
+  routed(decision: Decision): void;
+  /** The engine's stream that feeds this reply, to be paused while the client is slow. */
+  feed(control: StreamControl): void;
+  /** One event, never an `error`. */
+  push(event: StreamEvent): void;
+  /** The answer failed: a proper status, or the last event of the stream. */
+  fail(error: DynamoError): void;
+  /** Frees timers. */
+  close(): void;
+}
+
+export interface ReplyOptions {
+  client: Client;
+  dialect: Dialect;
+  request: CommonRequest;
+  context: EncodeContext;
+}
+
+export function createReply(options: ReplyOptions): Reply {
+  return options.request.stream ? new StreamReply(options) : new WholeReply(options);
+}
+
+class StreamReply implements Reply {
+  canStartOver = true;
+  readonly #options: ReplyOptions;
+  readonly #encoder: StreamEncoder;
+  readonly #ping: NodeJS.Timeout;
+  #headers: Headers;
+  #control: StreamControl | undefined;
+  #isOver = false;
+
+  constructor(options: ReplyOptions) {
+    const { dialect, request, context } = options;
+    this.#options = options;
+    this.#encoder = dialect.streamEncoder(request, context);
+    this.#headers = { 'x-request-id': request.id };
+    this.#ping = setInterval(() => this.#write(this.#encoder.ping()), LIMITS.pingIntervalMs);
+  }
+
+  routed(decision: Decision): void {
+    this.#headers = { ...this.#headers, ...routeHeaders(decision) };
+  }
+
+  feed(control: StreamControl): void {
+    this.#control = control;
+    if (this.#options.client.response.writableNeedDrain) this.#pause();
+  }
+
+  push(event: StreamEvent): void {
+    // `start` only opens the answer: another worker can still give all of it.
+    if (event.type !== 'start') this.canStartOver = false;
+    this.#write(this.#encoder.push(event));
+    if (event.type === 'done') this.#end();
+  }
+
+  fail(error: DynamoError): void {
+    const { client, dialect, request } = this.#options;
+    if (client.response.headersSent) {
+      this.#write(this.#encoder.push({ type: 'error', error }));
+      this.#end();
+      return;
+    }
+    this.close();
+    sendError(client.response, error, {
+      encode: dialect.encodeError,
+      requestId: request.id,
+      headers: this.#headers,
+    });
+  }
+
+  close(): void {
+    this.#isOver = true;
+    clearInterval(this.#ping);
+  }
+
+  #write(text: string): void {
+    const { response } = this.#options.client;
+    if (this.#isOver || text === '' || response.destroyed) return;
+    if (!response.headersSent) response.writeHead(200, { ...STREAM_HEADERS, ...this.#headers });
+    // Put off by every write: pings are for silence.
+    this.#ping.refresh();
+    if (!response.write(text)) this.#pause();
+  }
+
+  /** The client reads slower than the engine writes: the engine's socket waits, nothing piles up here. */
+  #pause(): void {
+    const control = this.#control;
+    if (control === undefined) return;
+    control.pause();
+    this.#options.client.response.once('drain', () => control.resume());
+  }
+
+  #end(): void {
+    this.close();
+    this.#options.client.response.end();
+  }
+}
+
+class WholeReply implements Reply {
+  readonly canStartOver = true;
+  readonly #options: ReplyOptions;
+  #headers: Headers;
+  #events: StreamEvent[] = [];
+
+  constructor(options: ReplyOptions) {
+    this.#options = options;
+    this.#headers = { 'x-request-id': options.request.id };
+  }
+
+  routed(decision: Decision): void {
+    this.#headers = { ...this.#headers, ...routeHeaders(decision) };
+    this.#events = [];
+  }
+
+  feed(): void {}
+
+  push(event: StreamEvent): void {
+    this.#events.push(event);
+    if (event.type !== 'done') return;
+    const { client, dialect, request, context } = this.#options;
+    const body = dialect.encodeWhole(request, this.#events, context);
+    sendJson(client.response, 200, body, this.#headers);
+  }
+
+  fail(error: DynamoError): void {
+    const { client, dialect, request } = this.#options;
+    sendError(client.response, error, {
+      encode: dialect.encodeError,
+      requestId: request.id,
+      headers: this.#headers,
+    });
+  }
+
+  close(): void {}
+}
+
+const STREAM_HEADERS: Headers = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
+
+function routeHeaders(decision: Decision): Headers {
+  return {
+    'x-dynamo-worker': decision.worker,
+    'x-dynamo-predicted-tokens': String(decision.predictedTokens),
+  };
+}

@@ -1,0 +1,28 @@
+/** What is remembered of recent requests beside the router's decision. */
+import { LIMITS } from '../limits.js';
+import type { CommonRequest, DialectName, Hints, SessionInfo } from '../request/types.js';
+
+export interface RequestNote {
+  dialect: DialectName;
+  /** Model name the client asked for. */
+  model: string;
+  session: SessionInfo | null;
+  hints: Hints;
+}
+
+/** Bounded: the oldest note goes when there are more than the router keeps decisions. */
+export class RequestNotes {
+  readonly #notes = new Map<string, RequestNote>();
+
+  add(request: CommonRequest, model: string): void {
+    const { id, dialect, session = null, hints } = request;
+    this.#notes.set(id, { dialect, model, session, hints });
+    if (this.#notes.size <= LIMITS.decisionsKept) return;
+    const [oldest] = this.#notes.keys();
+    if (oldest !== undefined) this.#notes.delete(oldest);
+  }
+
+  get(id: string): RequestNote | undefined {
+    return this.#notes.get(id);
+  }
+}

@@ -1,0 +1,23 @@
+/** What every handler of the gateway shares. */
+
+import type { RequestNotes } from './request-notes.js';
+import type { ResponseStore } from './response-store.js';
+import type { GatewayDeps } from './types.js';
+
+export interface GatewayRoom {
+  readonly deps: GatewayDeps;
+  /** Answers of `/v1/responses` that can be gone on from. */
+  readonly responses: ResponseStore;
+  /** Facts of recent requests, for `GET /dynamo/v1/requests/{id}`. */
+  readonly notes: RequestNotes;
+  /** Requests in work; waited for, then ended, when the gateway closes. */
+  readonly running: Set<Endable>;
+  /** Streams that never end by themselves; ended at once when the gateway closes. */
+  readonly listeners: Set<Endable>;
+  isDraining(): boolean;
+}
+
+export interface Endable {
+  /** Ends it in the client's dialect. */
+  end(): void;
+}

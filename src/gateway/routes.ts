@@ -1,0 +1,113 @@
+/** The route table: method and path → handler. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { chatDialect } from '../dialects/chat/chat.js';
+import { completionsDialect } from '../dialects/completions/completions.js';
+import { messagesDialect } from '../dialects/messages/messages.js';
+import { responsesDialect } from '../dialects/responses/responses.js';
+import type { Dialect } from '../dialects/types.js';
+import { DynamoError } from '../errors.js';
+import { serveCount } from './count-tokens.js';
+import { serveEvents } from './events-route.js';
+import { serveHealth, serveLive, serveMetrics, serveQuiet } from './health-routes.js';
+import { serveKept } from './kept-responses.js';
+import { serveModel, serveModels } from './model-routes.js';
+import { serveCache, serveExplain, serveSnapshot } from './own-routes.js';
+import { servePrefill } from './prefill.js';
+import type { GatewayRoom } from './room.js';
+import { serveScore } from './score.js';
+import { serveRequest } from './serve-request.js';
+
+/** One exchange as a handler gets it. */
+export interface HttpCall {
+  request: IncomingMessage;
+  response: ServerResponse;
+  path: string;
+  /** Values of the `{name}` places of the path, decoded. */
+  params: Record<string, string>;
+}
+
+export type Handler = (call: HttpCall, room: GatewayRoom) => Promise<void> | void;
+
+export interface Route {
+  handle: Handler;
+  /** No API key needed: tells nothing and changes nothing. */
+  isOpen: boolean;
+  params: Record<string, string>;
+}
+
+const serve =
+  (dialect: Dialect): Handler =>
+  (call, room) =>
+    serveRequest(call, dialect, room);
+
+const ROUTES: [methods: string, path: string, handle: Handler, access?: 'open'][] = [
+  ['POST', '/v1/chat/completions', serve(chatDialect)],
+  ['POST', '/v1/completions', serve(completionsDialect)],
+  ['POST', '/v1/messages', serve(messagesDialect)],
+  ['POST', '/v1/messages/count_tokens', serveCount(messagesDialect)],
+  ['POST', '/v1/responses', serve(responsesDialect)],
+  ['POST', '/v1/responses/input_tokens', serveCount(responsesDialect)],
+  ['GET DELETE', '/v1/responses/{id}', serveKept],
+  ['GET', '/v1/responses/{id}/input_items', serveKept],
+  ['GET HEAD', '/v1/models', serveModels],
+  ['GET HEAD', '/v1/models/{id}', serveModel],
+  ['GET HEAD', '/health', serveHealth, 'open'],
+  ['GET HEAD', '/live', serveLive, 'open'],
+  ['GET', '/metrics', serveMetrics],
+  ['GET HEAD', '/', serveQuiet, 'open'],
+  ['GET HEAD', '/api/hello', serveQuiet, 'open'],
+  ['POST', '/api/event_logging/batch', serveQuiet, 'open'],
+  ['GET', '/dynamo/v1/snapshot', serveSnapshot],
+  ['GET', '/dynamo/v1/events', serveEvents],
+  ['GET', '/dynamo/v1/requests/{id}', serveExplain],
+  ['GET', '/dynamo/v1/cache', serveCache],
+  ['POST', '/dynamo/v1/score', serveScore],
+  ['POST', '/dynamo/v1/prefill', servePrefill],
+];
+
+const TABLE = ROUTES.map(([methods, path, handle, access]) => ({
+  methods: methods.split(' '),
+  segments: path.split('/'),
+  handle,
+  isOpen: access === 'open',
+}));
+
+/** Throws `not_found` for a path nobody serves and `method_not_allowed` for a wrong method on one. */
+export function routeOf(method: string, path: string): Route {
+  const segments = path.split('/');
+  const matches = TABLE.flatMap((route) => {
+    const params = match(route.segments, segments);
+    return params === undefined ? [] : [{ route, params }];
+  });
+  const found = matches.find(({ route }) => route.methods.includes(method));
+  if (found !== undefined)
+    return { handle: found.route.handle, isOpen: found.route.isOpen, params: found.params };
+  if (matches.length === 0) throw new DynamoError('not_found', { method, path: path.slice(0, 200) });
+  const allowed = [...new Set(matches.flatMap(({ route }) => route.methods))].join(', ');
+  throw new DynamoError('method_not_allowed', { method, path, allowed });
+}
+
+function match(pattern: readonly string[], path: readonly string[]): Record<string, string> | undefined {
+  if (pattern.length !== path.length) return undefined;
+  const params: Record<string, string> = {};
+  for (let index = 0; index < pattern.length; index += 1) {
+    const wanted = pattern[index] as string;
+    const given = path[index] as string;
+    if (!wanted.startsWith('{')) {
+      if (wanted !== given) return undefined;
+      continue;
+    }
+    const value = decoded(given);
+    if (value === '') return undefined;
+    params[wanted.slice(1, -1)] = value;
+  }
+  return params;
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return '';
+  }
+}

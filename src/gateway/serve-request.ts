@@ -1,0 +1,112 @@
+/**
+ * A request's whole way: read the body → decode → recognise the agent → prompt → route → worker → answer.
+ * Everything else in this room is one of these steps.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Dialect, EncodeContext } from '../dialects/types.js';
+import { DynamoError, toDynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { CommonRequest } from '../request/types.js';
+import { Client } from './client.js';
+import { fitRequest } from './fit.js';
+import { forward } from './forward.js';
+import { decodeIncoming } from './incoming.js';
+import { readJson } from './read-body.js';
+import { createReply, type Reply } from './reply.js';
+import { RequestMeter } from './request-meter.js';
+import type { GatewayRoom } from './room.js';
+import type { HttpCall } from './routes.js';
+import { type ErrorEncoder, sendError } from './send.js';
+
+/** Never rejects: the client gets every failure in its dialect, telemetry hears of it. */
+export function serveRequest(call: HttpCall, dialect: Dialect, room: GatewayRoom): Promise<void> {
+  const bytesMax = room.deps.config.bodyBytes;
+  return serveFrom(call, room, {
+    encodeError: dialect.encodeError,
+    read: async () => ({ dialect, body: await readJson(call.request, { bytesMax }) }),
+  });
+}
+
+/** Where body and dialect come from; `encodeError` is for failures before the dialect is known. */
+export interface RequestSource {
+  encodeError: ErrorEncoder;
+  read(): Promise<{ dialect: Dialect; body: unknown }>;
+}
+
+/** The same for a body whose dialect it names itself. */
+export async function serveFrom(call: HttpCall, room: GatewayRoom, source: RequestSource): Promise<void> {
+  const { deps } = room;
+  const id = newRequestId();
+  const meter = new RequestMeter(id, deps.emit);
+  const client = new Client(call.response);
+  let reply: Reply | undefined;
+  room.running.add(client);
+  try {
+    admit(room);
+    const { dialect, body } = await source.read();
+    meter.bodyRead();
+    const incoming = decodeIncoming(body, { id, call, dialect, room });
+    const { model, harness, role } = incoming;
+    meter.started(incoming.request, { model, harness, role });
+    room.notes.add(incoming.request, model);
+    const prompt = await deps.prompt.prepare(incoming.request);
+    const request = fitRequest(incoming.request, prompt, deps.served);
+    const promptTokens = prompt.tokens.length;
+    const context = encodeContext(room, { model, request, promptTokens, meter });
+    reply = createReply({ client, dialect, request, context });
+    await forward({ request, promptTokens, reply, meter, deps, signal: client.signal }, prompt);
+  } catch (error) {
+    const known = toDynamoError(client.signal.aborted ? client.signal.reason : error);
+    settle(meter, known);
+    if (reply === undefined) {
+      sendError(call.response, known, { encode: source.encodeError, requestId: id });
+    } else reply.fail(known);
+  } finally {
+    reply?.close();
+    room.running.delete(client);
+  }
+}
+
+/** 32 hex digits: short enough for every engine's `request_id`, unique without a counter. */
+export function newRequestId(): string {
+  return randomUUID().replaceAll('-', '');
+}
+
+/** Throws `draining` or `overloaded` before anything is read. */
+export function admit(room: GatewayRoom): void {
+  if (room.isDraining()) throw new DynamoError('draining');
+  if (room.running.size <= LIMITS.requestsMax) return;
+  const error = new DynamoError('overloaded', { waiting: room.running.size, seconds: 1 });
+  error.retryAfterSeconds = 1;
+  throw error;
+}
+
+/** Codes of failures that are no fault of ours: nothing was computed for them. */
+const REJECTIONS = new Set(['overloaded', 'not_ready', 'draining']);
+
+function settle(meter: RequestMeter, error: DynamoError): void {
+  if (error.code === 'client_closed') meter.cancelled();
+  else if (error.status < 500 && error.code !== 'engine_error') meter.rejected(error);
+  else if (REJECTIONS.has(error.code)) meter.rejected(error);
+  else meter.failed(error);
+}
+
+function encodeContext(
+  room: GatewayRoom,
+  facts: { model: string; request: CommonRequest; promptTokens: number; meter: RequestMeter },
+): EncodeContext {
+  const { model, request, promptTokens, meter } = facts;
+  const { extraFields } = request.hints;
+  return {
+    model,
+    created: unixSeconds(),
+    now: unixSeconds,
+    promptTokens,
+    ...(extraFields.length === 0 ? {} : { nvext: () => meter.extension(extraFields) }),
+    keep: (kept) => room.responses.put(kept),
+  };
+}
+
+function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

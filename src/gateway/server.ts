@@ -1,0 +1,128 @@
+/** The HTTP listener: sockets, draining, and the two doors to the route table. */
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { checkHost, KeyCheck } from './access.js';
+import { RequestNotes } from './request-notes.js';
+import { ResponseStore } from './response-store.js';
+import type { Endable, GatewayRoom } from './room.js';
+import { type Route, routeOf } from './routes.js';
+import { errorEncoderOf, sendError } from './send.js';
+import type { GatewayDeps } from './types.js';
+
+export interface Gateway {
+  /** Rejects with `port_in_use`. */
+  listen(): Promise<{ url: string }>;
+  /** No new requests from now on; running ones have `graceMs` to finish, then end with `draining`. Idempotent. */
+  close(options: { graceMs: number }): Promise<void>;
+  /** The same routes without Host check and keys, for a socket only this machine's user can open. */
+  readonly adminListener: RequestListener;
+}
+
+/** Nothing listens before `listen` is called. */
+export function createGateway(deps: GatewayDeps): Gateway {
+  return new HttpGateway(deps);
+}
+
+class HttpGateway implements Gateway {
+  readonly adminListener: RequestListener;
+  readonly #deps: GatewayDeps;
+  readonly #server: http.Server;
+  readonly #room: GatewayRoom;
+  readonly #running = new Set<Endable>();
+  readonly #listeners = new Set<Endable>();
+  #isDraining = false;
+
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps;
+    this.#room = {
+      deps,
+      responses: new ResponseStore(),
+      notes: new RequestNotes(),
+      running: this.#running,
+      listeners: this.#listeners,
+      isDraining: () => this.#isDraining,
+    };
+    const keys = new KeyCheck(deps.config.apiKeys);
+    this.adminListener = (request, response) => void this.#answer(request, response, () => {});
+    this.#server = http.createServer(
+      {
+        noDelay: true,
+        maxHeaderSize: LIMITS.headerBytes,
+        keepAliveTimeout: LIMITS.keepAliveMs,
+        headersTimeout: LIMITS.headersTimeoutMs,
+        requestTimeout: LIMITS.bodyTimeoutMs + LIMITS.headersTimeoutMs,
+      },
+      (request, response) =>
+        void this.#answer(request, response, (route) => {
+          checkHost(request, deps.config.host);
+          if (!route.isOpen) keys.check(request);
+        }),
+    );
+  }
+
+  async listen(): Promise<{ url: string }> {
+    const { host, port } = this.#deps.config;
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
+      this.#server.once('error', onError);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', onError);
+        resolve();
+      });
+    });
+    const address = this.#server.address() as AddressInfo;
+    return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}` };
+  }
+
+  async close({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#isDraining = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const listener of this.#listeners) listener.end();
+    this.#server.closeIdleConnections();
+    const deadline = performance.now() + graceMs;
+    while (this.#running.size > 0 && performance.now() < deadline) await sleep(DRAIN_LOOK_MS);
+    for (const request of this.#running) request.end();
+    // One turn of the event loop, so that the last events leave before the sockets do.
+    await sleep(0);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    admit: (route: Route) => void,
+  ): Promise<void> {
+    const path = pathOf(request.url);
+    try {
+      const route = routeOf(request.method ?? 'GET', path);
+      admit(route);
+      await route.handle({ request, response, path, params: route.params }, this.#room);
+    } catch (error) {
+      sendError(response, error, { encode: errorEncoderOf(path, request.headers) });
+    }
+  }
+}
+
+const DRAIN_LOOK_MS = 20;
+
+/** The path as the route table sees it; keys are checked for exactly this one. */
+function pathOf(url: string | undefined): string {
+  const [path = '/'] = (url ?? '/').split('?');
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): DynamoError {
+  if (error.code === 'EADDRINUSE') {
+    return new DynamoError('port_in_use', { port, host, holder: '', next: port + 1 }, { cause: error });
+  }
+  const detail = `${host}:${port} cannot be listened on: ${error.message}`;
+  return new DynamoError(
+    'start_failed',
+    { detail, remedy: 'Choose another --host or --port.' },
+    { cause: error },
+  );
+}
