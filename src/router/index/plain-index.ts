@@ -3,7 +3,7 @@ import { TIERS, type Tier } from '../types.js';
 import { Lanes } from './lanes.js';
 import { PlainMembers } from './plain-members.js';
 import { PlainTrie, ROOT } from './plain-trie.js';
-import type { BlockIndex, HeldBlock, IndexStats, Lane } from './types.js';
+import type { BlockIndex, HeldBlock, IndexStats, Lane, PreparedQuery } from './types.js';
 
 /** A hash of 0 is a legal value of an engine but means "none" here; this one stands for it. */
 const ZERO_HASH = 0x9e3779b9;
@@ -92,6 +92,10 @@ export class PlainBlockIndex implements BlockIndex {
       best = Math.max(best, out[at]! + out[at + 1]! + out[at + 2]! + out[at + 3]!);
     }
     return best;
+  }
+
+  prepare(localHashes: BigUint64Array): PreparedQuery {
+    return { match: (out) => this.match(localHashes, out), release: () => {} };
   }
 
   stats(): IndexStats {

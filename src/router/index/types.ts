@@ -22,6 +22,14 @@ export interface IndexStats {
   refused: number;
 }
 
+/** A prompt whose hashes lie in the index's own memory, for prompts that are looked up again while they wait. */
+export interface PreparedQuery {
+  /** Like `BlockIndex.match`, without copying the hashes again. */
+  match(out: Uint32Array): number;
+  /** Gives the memory back; the query must not be used any more. */
+  release(): void;
+}
+
 /** One block a lane holds, for inspection. */
 export interface HeldBlock {
   tier: Tier;
@@ -68,6 +76,8 @@ export interface BlockIndex {
    * Returns the best total.
    */
   match(localHashes: BigUint64Array, out: Uint32Array): number;
+  /** Keeps a prompt's hashes for repeated lookups, until its `release`. Counts towards the bound in bytes. */
+  prepare(localHashes: BigUint64Array): PreparedQuery;
   stats(): IndexStats;
   /** Blocks a lane holds, at most `limit` (default 10,000), in no particular order. Slow: for inspection only. */
   dump(lane: Lane, limit?: number): HeldBlock[];

@@ -1,5 +1,5 @@
 // Block index: what JavaScript calls. Hashes travel through the buffers, in slices of at most 1,024.
-import { heldBytes, openMemory, touchAhead } from './memory';
+import { allocate, heldBytes, openMemory, release, touchAhead } from './memory';
 import { beginMatch, continueMatch, finishMatch, OUT, QUERY } from './match';
 import {
   AFTER,
@@ -13,6 +13,7 @@ import {
   PENDING,
   runCapacity,
   SETTLED,
+  sizeFor,
 } from './records';
 import { beginRemove, clearSub, continueRemove, finishRemove } from './remove';
 import { beginStore, continueStore, ENGINE, finishStore, LOCAL } from './store';
@@ -56,8 +57,24 @@ export function touch(bytes: usize): void {
 /** Best total, or `MORE`. The answer lies in the out buffer. */
 export function match(count: u32, flags: u32): i32 {
   if (flags & FIRST) beginMatch();
-  if (continueMatch(count) && !(flags & LAST)) return MORE;
+  if (continueMatch(QUERY, count) && !(flags & LAST)) return MORE;
   return <i32>finishMatch();
+}
+
+/** The same for a whole prompt prepared at `query`. */
+export function matchPrepared(query: usize, count: u32): i32 {
+  beginMatch();
+  continueMatch(query, count);
+  return <i32>finishMatch();
+}
+
+/** Memory for a prepared prompt, 0 when there is no room. */
+export function prepare(count: u32): usize {
+  return allocate(sizeFor(count));
+}
+
+export function unprepare(query: usize, count: u32): void {
+  release(sizeFor(count), query);
 }
 
 /** 1 stored, 0 parent unknown, -1 no room. The first slice brings the parent in word 0 of the engine buffer. */

@@ -23,8 +23,9 @@ import {
 
 /** Local hashes of one slice. */
 export const QUERY = memory.data(8192, 64);
-/** The answer: blocks per lane and tier. */
-export const OUT = memory.data(1024, 64);
+/** The answer: blocks per lane and tier, then a word whose bits are the lanes with an entry. */
+export const OUT = memory.data(1032, 64);
+const ANSWERED: usize = 1024;
 /** Chunks of the prompt met so far with their first block's number, for the lower tiers. */
 const PATH_MAX: u32 = 65536;
 const PATH = memory.data(524288, 64);
@@ -45,7 +46,6 @@ let best: u32 = 0;
 let bestChunk: usize = 0;
 let bestPosition: u32 = 0;
 let bestLanes: u64 = 0;
-
 export function beginMatch(): void {
   chunk = ROOT;
   start = 0;
@@ -56,24 +56,29 @@ export function beginMatch(): void {
   pathLength = 0;
   best = 0;
   bestChunk = 0;
-  for (let at: usize = 0; at < 1024; at += 8) store<u64>(OUT + at, 0);
+  for (let rest = load<u64>(OUT, ANSWERED); rest; rest &= rest - 1) {
+    const at = OUT + (<usize>ctz(rest) << 4);
+    store<u64>(at, 0);
+    store<u64>(at, 0, 8);
+  }
+  store<u64>(OUT, 0, ANSWERED);
 }
 
-/** Goes on with the `count` hashes of the query buffer; true when more could be matched. */
-export function continueMatch(count: u32): bool {
+/** Goes on with the `count` hashes at `query`; true when more could be matched. */
+export function continueMatch(query: usize, count: u32): bool {
   if (isLeft) return false;
   let i: u32 = 0;
   while (true) {
     const room = <u32>load<u8>(chunk, LENGTH) - matched;
     if (room && i < count) {
       const at = <usize>load<u32>(chunk, DATA) + (<usize>matched << 3);
-      const same = sameWords(at, QUERY + (<usize>i << 3), min(room, count - i));
+      const same = sameWords(at, query + (<usize>i << 3), min(room, count - i));
       matched += same;
       i += same;
     }
     if (i == count) return true;
     if (!leave()) return false;
-    const child = childAt(chunk, matched, load<u64>(QUERY + (<usize>i << 3)));
+    const child = childAt(chunk, matched, load<u64>(query + (<usize>i << 3)));
     if (!child) return false;
     chunk = child;
     start += matched;
@@ -163,6 +168,7 @@ function endAt(lanes: u64, held: u32): void {
 }
 
 function score(lanes: u64, depth: u32): void {
+  store<u64>(OUT, load<u64>(OUT, ANSWERED) | lanes, ANSWERED);
   for (let rest = lanes; rest; rest &= rest - 1) store<u32>(OUT + (<usize>ctz(rest) << 4), depth);
 }
 
@@ -201,6 +207,8 @@ function continueRun(run: usize, tier: u32, first: u32, length: u32): void {
   const limit = min(length, runCapacity(run));
   let position = max(from, min(<u32>load<u8>(run, CUT), length));
   while (position < limit && load<u64>(entryAt(run, position))) position++;
+  if (position == from) return;
+  store<u64>(OUT, load<u64>(OUT, ANSWERED) | (<u64>1 << <u64>lane), ANSWERED);
   const at = OUT + (lane << 4) + (<usize>tier << 2);
   store<u32>(at, load<u32>(at) + position - from);
 }

@@ -9,6 +9,8 @@
 import { allocate, release } from './memory';
 import { bucketOf, erase, hasEmpty, insert, pageOf, placeAt, tagOf, withTag } from './table';
 
+/** Stands for an engine hash of 0, which means "not held" in a run. */
+export const ZERO_HASH: u64 = 0x9e3779b9;
 export const CHUNK_BLOCKS: u32 = 64;
 const CHUNK_SIZE: u32 = 6;
 const RUN_SIZE: u32 = 5;
@@ -57,6 +59,13 @@ export const SETTLED = memory.data(1024, 8);
 export const HELD = memory.data(1024, 8);
 /** The chunk without blocks that every first block hangs on. */
 export const ROOT = memory.data(64, 64);
+
+/** Bits of the hashes looked for in a pass over the pending runs. */
+const FILTER = memory.data(8192, 64);
+/** Blocks entered in one such pass beside those looked for: about 0.4 ms. */
+const SEARCH_ENTERS: i32 = 16384;
+/** Whether a block could not be entered for want of memory. */
+let isTableFull: bool = false;
 
 /** Blocks held on the three lower tiers together. */
 export let lowerHeld: u32 = 0;
@@ -180,7 +189,7 @@ export function dropChunk(start: usize): void {
   }
 }
 
-/** An empty run with room for `length` entries; 0 when there is no memory. */
+/** An empty run with room for `length` entries, all 0; 0 when there is no memory. */
 export function addRun(chunk: usize, sub: u32, length: u32): usize {
   const run = allocate(RUN_SIZE);
   const size = sizeFor(length);
@@ -259,6 +268,8 @@ export function enter(run: usize, position: u32): void {
   if (!hash) return;
   if (insert(BLOCKS, blockTag(<u32>load<u8>(run, SUB), hash), placeOf(run, position))) {
     store<u64>(run, load<u64>(run, LISTED) | bit, LISTED);
+  } else {
+    isTableFull = true;
   }
 }
 
@@ -284,22 +295,61 @@ export function findListed(sub: u32, hash: u64): u64 {
   }
 }
 
-/** The same among the blocks not entered yet, which this enters, newest runs first, until it is found. */
-export function findPending(sub: u32, hash: u64): u64 {
+/**
+ * Makes sure that those of the `count` hashes at `hashes` that the sub holds can be found: enters them, and as many
+ * other pending blocks as `SEARCH_ENTERS` allows, newest runs first. One pass over the pending runs whatever `count` is,
+ * and after a few passes nothing is pending: an engine that names blocks in no order, or unknown ones, pays for
+ * the full table once, but not in one call.
+ */
+export function enterPending(sub: u32, hashes: usize, count: u32): void {
   let run = <usize>load<u32>(PENDING + (<usize>sub << 2));
+  if (!run) return;
+  for (let i: u32 = 0; i < count; i++) mark(load<u64>(hashes + (<usize>i << 3)));
+  let left = SEARCH_ENTERS;
   while (run) {
     const after = <usize>load<u32>(run, AFTER);
     const capacity = runCapacity(run);
-    let place: u64 = 0;
+    if (left > 0) left -= <i32>load<u8>(run, COUNT);
     for (let p: u32 = 0; p < capacity; p++) {
-      enter(run, p);
-      if (load<u64>(entryAt(run, p)) == hash) place = placeOf(run, p);
+      if (left > 0 || isMarked(load<u64>(entryAt(run, p)))) enter(run, p);
     }
     if (popcnt(load<u64>(run, LISTED)) == <u64>load<u8>(run, COUNT)) settle(run);
-    if (place) return place;
     run = after;
   }
+  for (let i: u32 = 0; i < count; i++) unmark(load<u64>(hashes + (<usize>i << 3)));
+}
+
+/** Place of a sub's engine hash, entered or not; for the time when the table has no room for more. */
+export function findUnlisted(sub: u32, hash: u64): u64 {
+  if (!isTableFull) return 0;
+  for (let run = <usize>load<u32>(PENDING + (<usize>sub << 2)); run; run = <usize>load<u32>(run, AFTER)) {
+    const capacity = runCapacity(run);
+    for (let p: u32 = 0; p < capacity; p++) if (load<u64>(entryAt(run, p)) == hash) return placeOf(run, p);
+  }
   return 0;
+}
+
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function filterBit(hash: u64): u32 {
+  return <u32>(((hash ? hash : ZERO_HASH) * 0x9e3779b97f4a7c15) >> 48);
+}
+
+function mark(hash: u64): void {
+  const bit = filterBit(hash);
+  const at = FILTER + <usize>(bit >> 3);
+  store<u8>(at, load<u8>(at) | <u8>(<u32>1 << (bit & 7)));
+}
+
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function isMarked(hash: u64): bool {
+  const bit = filterBit(hash);
+  return ((<u32>load<u8>(FILTER + <usize>(bit >> 3)) >> (bit & 7)) & 1) != 0;
+}
+
+function unmark(hash: u64): void {
+  store<u8>(FILTER + <usize>(filterBit(hash) >> 3), 0);
 }
 
 // @ts-ignore: decorator of AssemblyScript
@@ -323,7 +373,7 @@ export function positionOf(place: u64): u32 {
 /** Exponent of the smallest record for `words` 64-bit words. */
 // @ts-ignore: decorator of AssemblyScript
 @inline
-function sizeFor(words: u32): u32 {
+export function sizeFor(words: u32): u32 {
   return words <= 1 ? 3 : 35 - clz(words - 1);
 }
 
@@ -341,12 +391,32 @@ function blockTag(sub: u32, hash: u64): u32 {
   return tagOf((x ^ (x >> 32)) * 0xd6e8feb86659fd93);
 }
 
+/** Plain loops: a call to `memory.copy` costs more than up to 64 words do. */
 export function copyWords(to: usize, from: usize, count: u32): void {
-  for (let i: usize = 0; i < <usize>count << 3; i += 8) store<u64>(to + i, load<u64>(from + i));
+  const end = <usize>count << 3;
+  let i: usize = 0;
+  if (ASC_FEATURE_SIMD) {
+    for (; i + 32 <= end; i += 32) {
+      const low = v128.load(from + i);
+      const high = v128.load(from + i, 16);
+      v128.store(to + i, low);
+      v128.store(to + i, high, 16);
+    }
+  }
+  for (; i < end; i += 8) store<u64>(to + i, load<u64>(from + i));
 }
 
-function clearWords(at: usize, count: u32): void {
-  for (let i: usize = 0; i < <usize>count << 3; i += 8) store<u64>(at + i, 0);
+export function clearWords(at: usize, count: u32): void {
+  const end = <usize>count << 3;
+  let i: usize = 0;
+  if (ASC_FEATURE_SIMD) {
+    const none = i64x2.splat(0);
+    for (; i + 32 <= end; i += 32) {
+      v128.store(at + i, none);
+      v128.store(at + i, none, 16);
+    }
+  }
+  for (; i < end; i += 8) store<u64>(at + i, 0);
 }
 
 function link(run: usize, list: usize): void {

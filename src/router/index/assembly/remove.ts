@@ -4,16 +4,18 @@ import {
   ATTACH,
   CHILDREN,
   CHUNK,
+  clearWords,
   COUNT,
   countHeld,
   CUT,
   dropChunk,
   dropRun,
   enter,
+  enterPending,
   entryAt,
   findListed,
-  findPending,
   findRun,
+  findUnlisted,
   FULL,
   GPU_RUNS,
   laneBit,
@@ -31,8 +33,9 @@ import {
   SIBLING,
   SUB,
   unlist,
+  ZERO_HASH,
 } from './records';
-import { ENGINE, ZERO_HASH } from './store';
+import { ENGINE } from './store';
 
 /** The block guessed to be next; run 0 when there is no guess. */
 let guessRun: usize = 0;
@@ -45,11 +48,17 @@ export function beginRemove(): void {
 /** Removes the `count` engine hashes from word 1 of the buffer on; how many were known. */
 export function continueRemove(sub: u32, count: u32): u32 {
   let known: u32 = 0;
+  let isSearched = false;
   for (let i: u32 = 0; i < count; ) {
     if (!guessed(i)) {
       const hash = hashAt(i);
       let place = findListed(sub, hash);
-      if (!place) place = findPending(sub, hash);
+      if (!place && !isSearched) {
+        isSearched = true;
+        enterPending(sub, ENGINE + 8 + (<usize>i << 3), count - i);
+        place = findListed(sub, hash);
+      }
+      if (!place) place = findUnlisted(sub, hash);
       if (!place) {
         i++;
         continue;
@@ -107,20 +116,36 @@ function guessed(i: u32): bool {
 /** Removes the guessed block and those above it in the same run, as far as the hashes say so; how many. */
 function removeUpwards(first: u32, count: u32): u32 {
   const run = guessRun;
-  const last = guessPosition;
-  let i = first;
-  let position = last;
-  while (true) {
-    const at = entryAt(run, position);
-    const hash = load<u64>(at);
-    if ((load<u64>(run, LISTED) >> <u64>position) & 1) unlist(run, position, hash);
-    store<u64>(at, 0);
-    i++;
-    if (!position || i == count || load<u64>(at - 8) != hashAt(i)) break;
-    position--;
+  const removed = sameUpwards(entryAt(run, guessPosition), first, min(guessPosition + 1, count - first));
+  const lowest = guessPosition + 1 - removed;
+  // Bits lowest .. guessPosition.
+  const range = (~(<u64>0) >> <u64>(64 - removed)) << <u64>lowest;
+  for (let listed = load<u64>(run, LISTED) & range; listed; listed &= listed - 1) {
+    const position = <u32>ctz(listed);
+    unlist(run, position, load<u64>(entryAt(run, position)));
   }
-  afterRemoval(run, position, i - first);
-  return i - first;
+  afterRemoval(run, lowest, removed);
+  return removed;
+}
+
+/** Hashes of the buffer from `first` on that equal the entries from `at` upwards (towards the first block). */
+function sameUpwards(at: usize, first: u32, count: u32): u32 {
+  const hashes = ENGINE + 8 + (<usize>first << 3);
+  // The first is known to be equal.
+  let i: u32 = 1;
+  if (ASC_FEATURE_SIMD) {
+    for (; i + 4 <= count; i += 4) {
+      const entry = at - (<usize>i << 3);
+      const hash = hashes + (<usize>i << 3);
+      const a = v128.load(hash);
+      const b = v128.load(hash, 16);
+      const low = v128.xor(v128.load(entry - 8), v128.shuffle<u64>(a, a, 1, 0));
+      const high = v128.xor(v128.load(entry - 24), v128.shuffle<u64>(b, b, 1, 0));
+      if (v128.any_true(v128.or(low, high))) break;
+    }
+  }
+  while (i < count && load<u64>(at - (<usize>i << 3)) == hashAt(first + i)) i++;
+  return i;
 }
 
 function afterRemoval(run: usize, lowest: u32, removed: u32): void {
@@ -141,6 +166,7 @@ function afterRemoval(run: usize, lowest: u32, removed: u32): void {
     dropChunk(chunk);
     return;
   }
+  clearWords(entryAt(run, lowest), removed);
   settle(run);
   trim(chunk, run, sub);
 }

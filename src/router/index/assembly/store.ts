@@ -13,10 +13,11 @@ import {
   DATA,
   dropChunk,
   enter,
+  enterPending,
   entryAt,
   findListed,
-  findPending,
   findRun,
+  findUnlisted,
   FULL,
   laneBit,
   LENGTH,
@@ -29,14 +30,13 @@ import {
   unlist,
   widenChunk,
   widenRun,
+  ZERO_HASH,
 } from './records';
 
 /** Word 0 is the parent's engine hash, then the slice's engine hashes. */
 export const ENGINE = memory.data(8256, 64);
 /** Local hashes of the slice. */
 export const LOCAL = memory.data(8192, 64);
-/** Stands for an engine hash of 0, which means "not held" in a run. */
-export const ZERO_HASH: u64 = 0x9e3779b9;
 
 let sub: u32 = 0;
 let chunk: usize = ROOT;
@@ -143,8 +143,14 @@ function hold(count: u32, i: u32): bool {
 
 /** Writes engine hashes; how many of the blocks were not held before. */
 function write(run: usize, hashes: usize, count: u32): u32 {
-  let added: u32 = 0;
   const entries = entryAt(run, position);
+  // Nothing is held from here on when the run has no hole and ends here: the usual case.
+  if (position >= <u32>load<u8>(run, CUT) && load<u8>(run, CUT) == load<u8>(run, COUNT)) {
+    copyWords(entries, hashes, count);
+    replaceZeros(entries, count);
+    return count;
+  }
+  let added: u32 = 0;
   for (let k: u32 = 0; k < count; k++) {
     const at = entries + (<usize>k << 3);
     const given = load<u64>(hashes + (<usize>k << 3));
@@ -155,6 +161,26 @@ function write(run: usize, hashes: usize, count: u32): u32 {
     store<u64>(at, hash);
   }
   return added;
+}
+
+function replaceZeros(at: usize, count: u32): void {
+  const end = at + (<usize>count << 3);
+  let p = at;
+  if (ASC_FEATURE_SIMD) {
+    for (; p + 64 <= end; p += 64) {
+      if (!hasZero(v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48))) continue;
+      for (let q = p; q < p + 64; q += 8) if (!load<u64>(q)) store<u64>(q, ZERO_HASH);
+    }
+  }
+  for (; p < end; p += 8) if (!load<u64>(p)) store<u64>(p, ZERO_HASH);
+}
+
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function hasZero(a: v128, b: v128, c: v128, d: v128): bool {
+  const none = i64x2.splat(0);
+  const low = v128.or(i64x2.eq(a, none), i64x2.eq(b, none));
+  return v128.any_true(v128.or(low, v128.or(i64x2.eq(c, none), i64x2.eq(d, none))));
 }
 
 function advanceCut(run: usize, end: u32, held: u32): void {
@@ -180,7 +206,9 @@ function findParent(hash: u64): u64 {
     if (place) return place;
   }
   for (let other = lane; other < lane + 4; other++) {
-    const place = findPending(other, hash);
+    enterPending(other, ENGINE, 1);
+    const listed = findListed(other, hash);
+    const place = listed ? listed : findUnlisted(other, hash);
     if (place) return place;
   }
   return 0;

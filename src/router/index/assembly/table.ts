@@ -64,13 +64,15 @@ export function insert(table: usize, tag: u32, place: u64): bool {
 export function erase(table: usize, tag: u32, place: u64): void {
   const page = pageOf(table, tag);
   const slot = (<u64>tag << 33) | place;
-  for (let b = tag & (BUCKETS - 1); ; b = (b + 1) & (BUCKETS - 1)) {
-    const bucket = page + SLOTS + (<usize>b << 6);
-    for (let s: usize = 0; s < 64; s += 8) {
-      if (load<u64>(bucket + s) != slot) continue;
+  let b = tag;
+  while (true) {
+    const bucket = bucketOf(page, b++);
+    for (let found = withTag(bucket, tag); found; found &= found - 1) {
+      const at = bucket + (<usize>ctz(found) << 3);
+      if (load<u64>(at) != slot) continue;
       const isOpen = hasEmpty(bucket);
       // A full bucket may have sent slots to the next one: its end of search must stay where it is.
-      store<u64>(bucket + s, isOpen ? 0 : DEAD);
+      store<u64>(at, isOpen ? 0 : DEAD);
       store<u32>(page, load<u32>(page, LIVE) - 1, LIVE);
       if (isOpen) store<u32>(page, load<u32>(page, USED) - 1, USED);
       return;
@@ -140,17 +142,24 @@ function newPage(depth: u32): usize {
 }
 
 function put(page: usize, slot: u64): void {
-  for (let b = <u32>(slot >> 33) & (BUCKETS - 1); ; b = (b + 1) & (BUCKETS - 1)) {
-    const bucket = page + SLOTS + (<usize>b << 6);
-    for (let s: usize = 0; s < 64; s += 8) {
-      const held = load<u64>(bucket + s);
-      if (held > DEAD) continue;
-      store<u64>(bucket + s, slot);
-      store<u32>(page, load<u32>(page, LIVE) + 1, LIVE);
-      if (!held) store<u32>(page, load<u32>(page, USED) + 1, USED);
-      return;
-    }
+  let b = <u32>(slot >> 33);
+  while (true) {
+    const bucket = bucketOf(page, b++);
+    const free = freeSlots(bucket);
+    if (!free) continue;
+    const at = bucket + (<usize>ctz(free) << 3);
+    store<u32>(page, load<u32>(page, LIVE) + 1, LIVE);
+    if (!load<u64>(at)) store<u32>(page, load<u32>(page, USED) + 1, USED);
+    store<u64>(at, slot);
+    return;
   }
+}
+
+/** Bit s is set where slot s is empty or dead: both have tag 0. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function freeSlots(bucket: usize): u32 {
+  return withTag(bucket, 0);
 }
 
 /** Puts the page's live slots in again, without the dead ones. */
