@@ -1,7 +1,7 @@
 /** Claude Code: everything is environment; only the first-run questions are answered in a file. */
 import path from 'node:path';
 import { hasOption, SMALL_SYSTEM_PROMPT, smallPromptNote, wantsSmallPrompt } from './small-prompt.js';
-import type { Harness, HarnessLaunch, LaunchInput } from './types.js';
+import type { Harness, HarnessFile, HarnessLaunch, LaunchInput } from './types.js';
 
 /** Its default first request is 28,400 tokens (2.1.197, SmolLM2's tokenizer); this leaves room for a conversation. */
 const SMALL_BELOW_TOKENS = 48_000;
@@ -25,13 +25,13 @@ export const claude: Harness = {
 
 function prepare(input: LaunchInput): HarnessLaunch {
   const isSmall = wantsSmallPrompt(input, SMALL_BELOW_TOKENS);
-  const flags = isSmall && !isSubcommand(input.userArgs) ? smallFlags(input.userArgs) : [];
+  const small = isSmall && !isSubcommand(input.userArgs) ? smallFlags(input.userArgs) : [];
   const canCompact = compactsAt(input) > SMALL_PROMPT_TOKENS;
-  const notes = flags.length === 0 ? [] : [smallPromptNote(input, flags.map(shown).join(' '))];
+  const notes = small.length === 0 ? [] : [smallPromptNote(input, small.map(shown).join(' '))];
   if (!canCompact) notes.push('automatic compaction is off: its reserve of 13,000 tokens exceeds the window');
   return {
     program: claude.program,
-    args: [...flags, ...input.userArgs],
+    args: [...(isSmall ? small : usualFlags(input.userArgs)), ...input.userArgs],
     env: {
       CLAUDE_CONFIG_DIR: input.configDir,
       ANTHROPIC_BASE_URL: input.url,
@@ -43,16 +43,18 @@ function prepare(input: LaunchInput): HarnessLaunch {
     },
     secrets: input.apiKey === null ? [] : ['ANTHROPIC_AUTH_TOKEN'],
     unset: UNSET,
-    // The theme and login questions of a first start; the question whether to trust a folder stays.
-    files: [
-      {
-        kind: 'merged',
-        path: path.join(input.configDir, '.claude.json'),
-        values: { hasCompletedOnboarding: true },
-      },
-    ],
+    files: files(input.configDir),
     notes,
   };
+}
+
+function files(configDir: string): HarnessFile[] {
+  return [
+    // The theme and login questions of a first start; the question whether to trust a folder stays.
+    { kind: 'merged', path: path.join(configDir, '.claude.json'), values: { hasCompletedOnboarding: true } },
+    // WebFetch asks Anthropic about every host name first, and fails without an answer.
+    { kind: 'merged', path: path.join(configDir, 'settings.json'), values: { skipWebFetchPreflight: true } },
+  ];
 }
 
 /** Background work (titles, summaries, sub-agents) asks for models by family: all families are ours. */
@@ -86,6 +88,12 @@ function windowSettings(input: LaunchInput, canCompact: boolean): Record<string,
 function compactsAt({ contextTokens, outputLimit }: LaunchInput): number {
   const effective = contextTokens - Math.min(outputLimit, COMPACT_OUTPUT_MAX_TOKENS);
   return Math.min(effective - COMPACT_MARGIN_TOKENS, effective - REFUSE_MARGIN_TOKENS);
+}
+
+/** WebSearch runs on Anthropic's servers: here it would cost a tool's tokens and find nothing. */
+function usualFlags(args: readonly string[]): string[] {
+  const isChosen = hasOption(args, '--disallowedTools', '--disallowed-tools', '--tools');
+  return isChosen || isSubcommand(args) ? [] : ['--disallowedTools=WebSearch'];
 }
 
 /** Each only where the user chose nothing. `=` because `--tools` would swallow the words behind it. */

@@ -85,9 +85,10 @@ const SMALL = {
   'features.goals': false,
   'features.multi_agent': false,
   'features.plugins': false,
-  'features.skills': false,
   'features.tool_suggest': false,
-  'tools.view_image': false,
+  'features.view_image': false,
+  'skills.include_instructions': false,
+  'tools.experimental_request_user_input.enabled': false,
 };
 
 /** Keys of other servers, and marks of a Codex around us. */

@@ -27,6 +27,8 @@ function prepare(input: LaunchInput): HarnessLaunch {
       XDG_CACHE_HOME: path.join(input.configDir, 'cache'),
       OPENCODE_CONFIG_CONTENT: JSON.stringify({ ...settings(input), ...(isSmall ? SMALL : {}) }),
       ...(input.apiKey === null ? {} : { DYNAMO_API_KEY: input.apiKey }),
+      // It asks for at most 32,000 otherwise, whatever the model's limit says.
+      OPENCODE_EXPERIMENTAL_OUTPUT_TOKEN_MAX: String(input.outputLimit),
       ...QUIET,
     },
     secrets: input.apiKey === null ? [] : ['DYNAMO_API_KEY'],

@@ -98,7 +98,7 @@ function conversation(
       throw invalid('previous_response_id', `no response ${previous.slice(0, 100)} is kept here`);
     said.again(kept.messages);
   }
-  inputItems.forEach((item, index) => addItem(said, item, `input[${index}]`, context));
+  for (const [index, item] of inputItems.entries()) addItem(said, item, `input[${index}]`, context);
   const turns = new TurnList();
   const instructions = textField(body, 'instructions');
   if (instructions !== undefined && instructions !== '') turns.system([{ type: 'text', text: instructions }]);
