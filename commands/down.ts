@@ -6,7 +6,11 @@ import { stopStack } from '../src/stack/stop.js';
 
 export default class Down extends BaseCommand {
   static override description = 'stop a running stack: running requests finish first, unless --now';
-  static override examples = ['<%= config.bin %> down', '<%= config.bin %> down --now', '<%= config.bin %> down --name second'];
+  static override examples = [
+    '<%= config.bin %> down',
+    '<%= config.bin %> down --now',
+    '<%= config.bin %> down --name second',
+  ];
   static override flags = {
     now: Flags.boolean({ description: 'cut running requests off', default: false }),
   };

@@ -73,7 +73,7 @@ export default class Up extends BaseCommand {
         port: flags.port ?? settings.port ?? 8000,
         apiKeys: flags['api-key'] ?? [],
         router: flags.router ?? settings.router ?? 'kv',
-        settings: resolved.rest,
+        settings: resolved.settings,
         askedAt,
       },
       isInsecure: flags.insecure,

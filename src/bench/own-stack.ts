@@ -19,7 +19,7 @@ export async function withOwnStack<T>(
   work: (stack: OwnStack) => Promise<T>,
 ): Promise<T> {
   const { paths, wish, router, name } = options;
-  const { plan, rest } = await resolvePlan(wish, paths);
+  const { plan, settings } = await resolvePlan(wish, paths);
   await ensureModel(plan, modelsDir(paths));
   const spec = {
     name,
@@ -29,7 +29,7 @@ export async function withOwnStack<T>(
     port: 0,
     apiKeys: [],
     router,
-    settings: rest,
+    settings,
     askedAt: Date.now(),
   };
   const launched = launchStack(spec, () => {});

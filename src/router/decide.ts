@@ -17,7 +17,7 @@ import type {
   TierBlocks,
   WorkerId,
 } from './types.js';
-import type { WorkerRecord } from './worker-record.js';
+import { typicalPrefill, type WorkerRecord } from './worker-record.js';
 
 /** The router's parts; the router is the only one that writes them. */
 export interface RouterState {
@@ -28,6 +28,8 @@ export interface RouterState {
   /** Decisions made. */
   turn: number;
   workers: Map<WorkerId, WorkerRecord>;
+  /** Used until any worker has been measured. */
+  defaultPrefillMsPerToken: number;
   sessions: SessionBook;
   reachable: ReachableSet;
   predicted: PredictedBlocks;
@@ -63,7 +65,11 @@ export function decide(
   const seenBlocks = Math.max(bestBlocks, state.reachable.prefix(sequence));
   const session = state.sessions.find(input.sessionId, sequence, seenBlocks);
   const request = requestOf(state, input, session);
-  const candidates = workers.map((record) => candidateOf(state, input, record, session));
+  const typical = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
+  const candidates = workers.map((record) => ({
+    ...candidateOf(state, input, record, session),
+    prefillMsPerToken: record.prefillMsPerToken ?? typical,
+  }));
   const draw = {
     random: isSpeculative ? 0 : state.random(),
     turn: isSpeculative ? state.turn : state.turn++,
@@ -107,8 +113,8 @@ function candidateOf(
   input: RouteInput,
   record: WorkerRecord,
   session: Session | undefined,
-): Candidate {
-  const { worker, lane, book, prefillMsPerToken, serviceMs } = record;
+): Omit<Candidate, 'prefillMsPerToken'> {
+  const { worker, lane, book, serviceMs } = record;
   // Blocks of unlike sizes are never equal; what the index says about this worker means nothing here.
   const isComparable = worker.blockTokens === input.blockTokens;
   const overlap = isComparable ? overlapOf(lane) : { gpu: 0, cpu: 0, disk: 0, remote: 0 };
@@ -124,7 +130,6 @@ function candidateOf(
     kvBlocks: worker.kvBlocks,
     liveBlocks: Math.max(0, state.sessions.liveBlocks(worker.id, session) - computing.shared),
     isHome: session?.home === worker.id,
-    prefillMsPerToken,
     pendingBlocks,
     committedBlocks: Math.max(0, book.committedBlocks - computing.shared),
     ...(serviceMs === null ? {} : { serviceMs }),

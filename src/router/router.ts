@@ -104,6 +104,7 @@ class KvRouter implements Router {
       random: options.random ?? Math.random,
       turn: 0,
       workers: new Map(),
+      defaultPrefillMsPerToken: this.#settings.prefillMsPerToken,
       sessions: new SessionBook(clock, this.#settings.outputTokens),
       reachable: new ReachableSet(),
       predicted: new PredictedBlocks(clock, this.#settings.predictedMs),
@@ -143,7 +144,7 @@ class KvRouter implements Router {
     this.removeWorker(worker.id);
     const blockTokens = worker.blockTokens === 0 ? this.#blockTokens : worker.blockTokens;
     const lane = this.#index.addLane(worker.kvBlocks);
-    const record = new WorkerRecord({ ...worker, blockTokens }, lane, this.#settings.prefillMsPerToken);
+    const record = new WorkerRecord({ ...worker, blockTokens }, lane);
     this.#state.workers.set(worker.id, record);
     if (worker.feed === 'approximate') this.#state.approximate.addLane(lane, worker.kvBlocks);
   }

@@ -14,24 +14,21 @@ export class WorkerRecord {
   isEligible = false;
   /** When it last became eligible. */
   eligibleSince = Number.NEGATIVE_INFINITY;
-  /** Measured; the setting's default until then. */
-  prefillMsPerToken: number;
+  /** Measured milliseconds per prompt token; null until then. */
+  prefillMsPerToken: number | null = null;
   /** Measured milliseconds from dispatch to the end; null until then. */
   serviceMs: number | null = null;
-  #hasPrefillSample = false;
 
-  constructor(worker: RouterWorker, lane: Lane, prefillMsPerToken: number) {
+  constructor(worker: RouterWorker, lane: Lane) {
     this.worker = worker;
     this.lane = lane;
-    this.prefillMsPerToken = prefillMsPerToken;
   }
 
   /** A prompt that met an idle prefill queue took `ms` for `uncachedTokens`. */
   measurePrefill(ms: number, uncachedTokens: number): void {
     if (uncachedTokens < SAMPLE_TOKENS || ms <= 0) return;
     const sample = ms / uncachedTokens;
-    this.prefillMsPerToken = this.#hasPrefillSample ? mean(this.prefillMsPerToken, sample) : sample;
-    this.#hasPrefillSample = true;
+    this.prefillMsPerToken = this.prefillMsPerToken === null ? sample : mean(this.prefillMsPerToken, sample);
   }
 
   measureService(ms: number): void {
@@ -41,4 +38,13 @@ export class WorkerRecord {
 
 function mean(before: number, sample: number): number {
   return before + NEWEST_WEIGHT * (sample - before);
+}
+
+/**
+ * What a worker nobody has measured yet is taken for: the mean of the measured ones, which run the same model.
+ * A fixed guess would make the new worker look a hundred times faster or slower than its neighbours.
+ */
+export function typicalPrefill(workers: Iterable<WorkerRecord>, fallback: number): number {
+  const measured = [...workers].flatMap(({ prefillMsPerToken }) => prefillMsPerToken ?? []);
+  return measured.length === 0 ? fallback : measured.reduce((sum, value) => sum + value, 0) / measured.length;
 }

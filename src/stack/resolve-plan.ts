@@ -11,6 +11,7 @@ import { readSettings } from '../plan/settings.js';
 import type { EngineName, HostSnapshot, Plan } from '../plan/types.js';
 import { listRecipes, loadRecipe } from '../recipes/load.js';
 import { commandOf } from './adapters.js';
+import { readStackSettings, type StackSettings } from './stack-settings.js';
 
 export interface PlanWish {
   recipe?: string | undefined;
@@ -26,8 +27,8 @@ export interface PlanWish {
 export interface ResolvedPlan {
   host: HostSnapshot;
   plan: Plan;
-  /** `--set` pairs that are not the plan's: the router's and the gateway's. */
-  rest: Record<string, string>;
+  /** The `--set` pairs that are not the plan's. */
+  settings: StackSettings;
 }
 
 /** Rejects with `unknown_recipe`, `invalid_recipe`, `usage` or `host_refused`. */
@@ -50,7 +51,7 @@ export async function resolvePlan(wish: PlanWish, paths: Paths): Promise<Resolve
     commandOf,
     alternatives: others,
   });
-  return { host, plan: planOrThrow(result), rest };
+  return { host, plan: planOrThrow(result), settings: readStackSettings(rest) };
 }
 
 /** `--set` words as pairs; throws `usage` for one without `=`. */

@@ -9,18 +9,21 @@ import type { StackSpec } from './spec.js';
 /** How often the size of the index is reported. */
 const STATS_MS = 1_000;
 
-export async function buildRouter(
-  spec: StackSpec,
-  plan: Plan,
-  emit: (event: TelemetryEvent) => void,
-): Promise<Router> {
+export function buildRouter(spec: StackSpec, plan: Plan, emit: (event: TelemetryEvent) => void): Router {
   const index = createBlockIndex();
-  const router = createRouter({ index, policy: loadPolicy(spec.router), blockTokens: plan.blockTokens });
+  const router = createRouter({
+    index,
+    policy: loadPolicy(spec.router),
+    blockTokens: plan.blockTokens,
+    settings: spec.settings.router,
+    observer: {
+      onLoad: (worker, load) => emit({ type: 'booking.load', worker, ...load }),
+      onWarning: (code, message) => emit({ type: 'warning', code, message }),
+    },
+  });
   setInterval(() => {
     const { blocks, bytes } = index.stats();
     emit({ type: 'index.stats', blocks, bytes, events: router.eventsApplied() });
-    for (const worker of plan.workers)
-      emit({ type: 'booking.load', worker: worker.id, ...router.bookedLoad(worker.id) });
   }, STATS_MS).unref();
   return router;
 }

@@ -1,6 +1,7 @@
 /** What `dynamo up` decided, as the stack process receives it on stdin: one JSON value, never in argv (keys). */
 import type { Paths } from '../cli/paths.js';
 import type { Plan } from '../plan/types.js';
+import type { StackSettings } from './stack-settings.js';
 
 export interface StackSpec {
   name: string;
@@ -11,8 +12,7 @@ export interface StackSpec {
   apiKeys: string[];
   /** Routing policy by name. */
   router: string;
-  /** `--set` values that are not the recipe's. */
-  settings: Record<string, string | number | boolean>;
+  settings: StackSettings;
   /** Milliseconds (Unix) at which the user pressed return; start-up time is counted from here. */
   askedAt: number;
 }

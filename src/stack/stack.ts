@@ -70,7 +70,7 @@ export class Stack {
     const adapter = adapterOf(placed.engine);
     const emit = (event: TelemetryEvent) => this.#bus.emit(event);
     const prompt = await loadPrompt(placed, (code, message) => emit({ type: 'warning', code, message }));
-    const router = await buildRouter(this.#spec, placed, emit);
+    const router = buildRouter(this.#spec, placed, emit);
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
     await this.#listen(placed, { router, prompt, workers });
@@ -86,7 +86,7 @@ export class Stack {
   async stop(options: { isGraceful: boolean }): Promise<void> {
     this.#isReady = false;
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
-    await this.#gateway?.close({ graceMs: options.isGraceful ? this.#drainMs() : 0 });
+    await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
     await this.#workers?.close();
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
     await this.#workers?.removeSockets();
@@ -100,13 +100,13 @@ export class Stack {
     const spec = this.#spec;
     const { router, prompt, workers } = rooms;
     const gateway = createGateway({
-      config: { host: spec.host, port: spec.port, apiKeys: spec.apiKeys, bodyBytes: bodyBytes(spec) },
+      config: { host: spec.host, port: spec.port, apiKeys: spec.apiKeys, bodyBytes: spec.settings.bodyBytes },
       served: {
         name: plan.servedModel,
         aliases: plan.aliases,
         contextTokens: plan.contextTokens,
         created: Math.floor(spec.askedAt / 1000),
-        acceptAnyName: spec.settings['gateway.accept_any_model'] === true,
+        acceptAnyName: spec.settings.acceptAnyModel,
         defaults: plan.defaults,
       },
       prompt,
@@ -173,14 +173,4 @@ export class Stack {
   #step(text: string): void {
     this.#options.report({ type: 'step', text });
   }
-
-  #drainMs(): number {
-    const value = this.#spec.settings['drain_ms'];
-    return typeof value === 'number' ? value : 30_000;
-  }
-}
-
-function bodyBytes(spec: StackSpec): number {
-  const value = spec.settings['limits.body_bytes'];
-  return typeof value === 'number' && value > 0 ? value : 64 * 1024 * 1024;
 }

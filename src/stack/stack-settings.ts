@@ -1,0 +1,95 @@
+/** `--set key=value` pairs that are not the recipe's: the gateway's, the router's and the stack's own. */
+import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { DEFAULT_SETTINGS, type RouterSettings } from '../router/settings.js';
+
+export interface StackSettings {
+  /** Largest request body. */
+  bodyBytes: number;
+  /** Serve requests for any model name; agents insist on their own. */
+  acceptAnyModel: boolean;
+  /** Milliseconds running requests have when the stack drains. */
+  drainMs: number;
+  router: Partial<RouterSettings>;
+}
+
+type Reader = (settings: StackSettings, key: string, value: string) => void;
+
+const READERS: Record<string, Reader> = {
+  'limits.body_bytes': (settings, key, value) => {
+    settings.bodyBytes = wholeNumber(key, value, 1);
+  },
+  'gateway.accept_any_model': (settings, key, value) => {
+    settings.acceptAnyModel = truth(key, value);
+  },
+  drain_ms: (settings, key, value) => {
+    settings.drainMs = wholeNumber(key, value, 0);
+  },
+  ...Object.fromEntries(
+    Object.keys(DEFAULT_SETTINGS).map((name) => [
+      `router.${snake(name)}`,
+      routerReader(name as keyof RouterSettings),
+    ]),
+  ),
+};
+
+/** Throws `usage` for a key nobody knows or a value that cannot be. */
+export function readStackSettings(pairs: Record<string, string>): StackSettings {
+  const settings: StackSettings = {
+    bodyBytes: LIMITS.bodyBytes,
+    acceptAnyModel: false,
+    drainMs: LIMITS.drainMs,
+    router: {},
+  };
+  for (const [key, value] of Object.entries(pairs)) {
+    const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
+    if (reader === undefined) {
+      const known = [
+        'context',
+        'slots',
+        'kv_memory',
+        'requantize',
+        'args.FLAG',
+        'env.NAME',
+        ...Object.keys(READERS),
+      ].join(', ');
+      throw new DynamoError('usage', {
+        detail: `There is no setting \`${key}\`.`,
+        remedy: `Known: ${known}.`,
+      });
+    }
+    reader(settings, key, value);
+  }
+  return settings;
+}
+
+function routerReader(name: keyof RouterSettings): Reader {
+  return (settings, key, value) => {
+    const number = Number(value);
+    if (value === '' || !Number.isFinite(number) || number < 0)
+      throw invalid(key, value, 'a number of 0 or more');
+    settings.router[name] = number;
+  };
+}
+
+function wholeNumber(key: string, value: string, min: number): number {
+  const number = Number(value);
+  if (value !== '' && Number.isSafeInteger(number) && number >= min) return number;
+  throw invalid(key, value, `a whole number of ${min} or more`);
+}
+
+function truth(key: string, value: string): boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw invalid(key, value, 'true or false');
+}
+
+function invalid(key: string, value: string, expected: string): DynamoError {
+  return new DynamoError('usage', {
+    detail: `\`--set ${key}=${value}\` is not valid.`,
+    remedy: `It must be ${expected}.`,
+  });
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
