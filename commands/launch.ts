@@ -8,6 +8,7 @@ import type { Harness, HarnessLaunch, HarnessName, PromptSize } from '../src/age
 import { attach } from '../src/cli/attach.js';
 import { BaseCommand } from '../src/cli/base-command.js';
 import { harnessHome, temporaryHome, writeHome } from '../src/cli/harness-home.js';
+import { userConfigHome } from '../src/cli/paths.js';
 import { findProgram, harnessEnvironment, runHarness } from '../src/cli/run-harness.js';
 import { reachableUrl, servedModel } from '../src/cli/served-model.js';
 import { DynamoError } from '../src/errors.js';
@@ -47,19 +48,33 @@ export default class Launch extends BaseCommand {
 
   async run(): Promise<void> {
     const { own, rest } = splitAtDashes(this.argv);
-    const { args, flags } = await this.parse(Launch, own);
+    const { args, flags } = await this.#parseOwn(own);
     const harness = HARNESSES[args.harness as HarnessName];
     const facts = await this.#stackFacts(this.stackName(flags));
     const home = flags.temporary && !flags['print-env'] ? temporaryHome(harness.name) : null;
     const configDir = home?.dir ?? harnessHome(this.paths, flags.name, harness.name);
     try {
-      const input = { ...facts, configDir, userArgs: rest, prompt: flags.prompt as PromptSize };
-      const launch = harness.prepare(input);
+      const prompt = flags.prompt as PromptSize;
+      const userConfigDir = userConfigHome();
+      const launch = harness.prepare({ ...facts, configDir, userConfigDir, userArgs: rest, prompt });
       launch.env = { ...launch.env, ...noProxy(facts.url, process.env) };
       if (flags['print-env']) this.#printLaunch(launch, flags);
       else process.exitCode = await this.#start(harness, launch, configDir);
     } finally {
       home?.remove();
+    }
+  }
+
+  /** Forgetting the `--` is the likeliest mistake here. */
+  async #parseOwn(own: string[]) {
+    try {
+      return await this.parse(Launch, own);
+    } catch (error) {
+      const { name, message } = error as Error;
+      if (name !== 'NonExistentFlagsError' && name !== 'UnexpectedArgsError') throw error;
+      const detail = message.split('\n')[0] ?? message;
+      const remedy = 'Put what is meant for the agent behind `--`: `dynamo launch claude -- -p "hello"`.';
+      throw new DynamoError('usage', { detail: `${detail}.`, remedy }, { cause: error });
     }
   }
 

@@ -54,6 +54,10 @@ export const adminSocket = (paths: Paths, name: string): string =>
     ? `\\\\.\\pipe\\dynamo-${userId()}-${name}`
     : path.join(stackRuntimeDir(paths, name), 'admin.sock');
 
+/** Where the user's other programs keep their settings. */
+export const userConfigHome = (env: Environment = process.env): string =>
+  absolute(env['XDG_CONFIG_HOME']) ?? path.join(os.homedir(), '.config');
+
 /** Creates a folder only its owner can enter. */
 export function makePrivateDir(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });

@@ -52,8 +52,7 @@ function files(configDir: string): HarnessFile[] {
   return [
     // The theme and login questions of a first start; the question whether to trust a folder stays.
     { kind: 'merged', path: path.join(configDir, '.claude.json'), values: { hasCompletedOnboarding: true } },
-    // WebFetch asks Anthropic about every host name first, and fails without an answer.
-    { kind: 'merged', path: path.join(configDir, 'settings.json'), values: { skipWebFetchPreflight: true } },
+    { kind: 'merged', path: path.join(configDir, 'settings.json'), values: SETTINGS },
   ];
 }
 
@@ -129,6 +128,13 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set([
   'update',
   'upgrade',
 ]);
+
+const SETTINGS = {
+  // WebFetch asks Anthropic about every host name first, and fails without an answer.
+  skipWebFetchPreflight: true,
+  // It would put a link handler into `~/.local/share/applications`, outside its configuration folder.
+  disableDeepLinkRegistration: 'disable',
+};
 
 const QUIET = {
   // The block differs between conversations, and would cost every one of them the shared system prefix.

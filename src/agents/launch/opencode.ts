@@ -33,7 +33,7 @@ function prepare(input: LaunchInput): HarnessLaunch {
     },
     secrets: input.apiKey === null ? [] : ['DYNAMO_API_KEY'],
     unset: UNSET,
-    files: files(config),
+    files: files(input, config),
     notes: isSmall ? [smallPromptNote(input, 'a short system prompt, only bash, read, edit and write')] : [],
   };
 }
@@ -110,13 +110,18 @@ const UNSET = [
 
 /**
  * opencode installs its plugin package from npm into a configuration folder whose lock file does not name it;
- * here are none of our plugins, so a lock file that names it and an empty `node_modules` keep it from that.
+ * here are no plugins, so a lock file that names it and an empty `node_modules` keep it from that.
+ * git reads its configuration below `XDG_CONFIG_HOME` too, and the commits opencode makes need the user's name.
  */
-function files(config: string): HarnessFile[] {
+function files({ userConfigDir }: LaunchInput, config: string): HarnessFile[] {
   const folder = path.join(config, 'opencode');
   const lock = { lockfileVersion: 3, packages: { '': { dependencies: { '@opencode-ai/plugin': '*' } } } };
+  const git = path.join(userConfigDir, 'git');
+  const excludes = `[core]\n\texcludesFile = ${JSON.stringify(path.join(git, 'ignore'))}\n`;
+  const include = `[include]\n\tpath = ${JSON.stringify(path.join(git, 'config'))}\n`;
   return [
     { kind: 'replaced', path: path.join(folder, 'package-lock.json'), text: `${JSON.stringify(lock)}\n` },
     { kind: 'replaced', path: path.join(folder, 'node_modules', '.keep'), text: '' },
+    { kind: 'replaced', path: path.join(config, 'git', 'config'), text: `${excludes}${include}` },
   ];
 }

@@ -1,6 +1,6 @@
 /** pi: a model list and settings in its agent folder. Its prompt is short (1,500 tokens) by itself. */
 import path from 'node:path';
-import { hasOption, wantsSmallPrompt } from './small-prompt.js';
+import { hasOption, smallPromptNote, wantsSmallPrompt } from './small-prompt.js';
 import type { Harness, HarnessLaunch, LaunchInput } from './types.js';
 
 /** Its first request is 5.7 kB of JSON, about 1,500 tokens (0.74.2): above this nothing has to be cut. */
@@ -37,9 +37,7 @@ function prepare(input: LaunchInput): HarnessLaunch {
       { kind: 'replaced', path: file('models.json'), text: `${JSON.stringify(models(input), null, 2)}\n` },
       { kind: 'merged', path: file('settings.json'), values: settings(input) },
     ],
-    notes: isSmall
-      ? ['the prompt is kept small: AGENTS.md files and skills are not read (--prompt full reads them)']
-      : [],
+    notes: isSmall ? [smallPromptNote(input, 'AGENTS.md files and skills are not read')] : [],
   };
 }
 

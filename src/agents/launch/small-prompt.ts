@@ -16,7 +16,8 @@ export function hasOption(args: readonly string[], ...names: string[]): boolean 
   return args.some((arg) => names.some((name) => arg === name || arg.startsWith(`${name}=`)));
 }
 
-/** The sentence that says so. `what` names the changes, `undo` is appended as a hint. */
+/** The sentence that says so; `what` names the changes. */
 export function smallPromptNote(input: LaunchInput, what: string): string {
-  return `the window is ${input.contextTokens} tokens, so the prompt is kept small: ${what} (--prompt full leaves it as it is)`;
+  const why = input.prompt === 'small' ? '' : `the window is ${input.contextTokens} tokens, so `;
+  return `${why}the prompt is kept small: ${what} (--prompt full leaves it as it is)`;
 }

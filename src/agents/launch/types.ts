@@ -18,6 +18,8 @@ export interface LaunchInput {
   apiKey: string | null;
   /** Absolute folder that takes the place of the harness's own configuration home. */
   configDir: string;
+  /** The user's own `XDG_CONFIG_HOME`, read-only: programs that an agent starts keep their settings there. */
+  userConfigDir: string;
   /** What the user wrote behind `--`. */
   userArgs: readonly string[];
   prompt: PromptSize;
