@@ -8,7 +8,7 @@ import { describe, it } from 'vitest';
 import { createBlockIndex } from '../../../src/router/index/create-index.js';
 import { randomRun } from './random-run.js';
 
-const OPERATIONS = Number(process.env['DYNAMO_INDEX_OPERATIONS'] ?? 20_000);
+const OPERATIONS = Number(process.env['DYNAMO_INDEX_OPERATIONS'] ?? 15_000);
 const RUNS = 40;
 
 const shapes = fc.record({
