@@ -42,6 +42,7 @@ class StreamReply implements Reply {
   readonly #ping: NodeJS.Timeout;
   #headers: Headers;
   #control: StreamControl | undefined;
+  #isPaused = false;
   #isOver = false;
 
   constructor(options: ReplyOptions) {
@@ -58,7 +59,7 @@ class StreamReply implements Reply {
 
   feed(control: StreamControl): void {
     this.#control = control;
-    if (this.#options.client.response.writableNeedDrain) this.#pause();
+    if (this.#isPaused) control.pause();
   }
 
   push(event: StreamEvent): void {
@@ -100,9 +101,14 @@ class StreamReply implements Reply {
   /** The client reads slower than the engine writes: the engine's socket waits, nothing piles up here. */
   #pause(): void {
     const control = this.#control;
-    if (control === undefined) return;
+    if (control === undefined || this.#isPaused) return;
+    this.#isPaused = true;
     control.pause();
-    this.#options.client.response.once('drain', () => control.resume());
+    this.#options.client.response.once('drain', () => {
+      this.#isPaused = false;
+      // By now another worker may feed this reply.
+      this.#control?.resume();
+    });
   }
 
   #end(): void {

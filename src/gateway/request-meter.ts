@@ -97,6 +97,8 @@ export class RequestMeter {
   }
 
   finished(usage: Usage | null, stopReason: StopReason): void {
+    // The engine counts what no event carried, the end token for one.
+    this.#pendingTokens += Math.max(0, (usage?.outputTokens ?? 0) - this.#outputTokens);
     this.#end(() => ({ type: 'request.finished', id: this.id, usage, e2eMs: this.#age(), stopReason }));
   }
 
