@@ -70,7 +70,8 @@ export default class Launch extends BaseCommand {
     try {
       return await this.parse(Launch, own);
     } catch (error) {
-      const { name, message } = error as Error;
+      const { message } = error as Error;
+      const name = (error as Error).constructor.name;
       if (name !== 'NonExistentFlagsError' && name !== 'UnexpectedArgsError') throw error;
       const detail = message.split('\n')[0] ?? message;
       const remedy = 'Put what is meant for the agent behind `--`: `dynamo launch claude -- -p "hello"`.';

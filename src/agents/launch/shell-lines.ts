@@ -7,10 +7,10 @@ export function shellLines(launch: HarnessLaunch, options: { showSecrets: boolea
   return [
     ...launch.unset.map((name) => `unset ${name}`),
     ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
-    ...launch.files.map(
-      ({ kind, path }) => `# ${kind === 'merged' ? 'merges into' : 'writes'} ${quote(path)}`,
+    ...launch.files.map(({ kind, path }) =>
+      comment(`${kind === 'merged' ? 'merges into' : 'writes'} ${path}`),
     ),
-    `# runs ${[launch.program, ...launch.args].map(quote).join(' ')}`,
+    comment(`runs ${[launch.program, ...launch.args].map(quote).join(' ')}`),
   ].join('\n');
 }
 
@@ -19,6 +19,11 @@ export function maskSecrets({ env, secrets }: HarnessLaunch): Record<string, str
   return Object.fromEntries(
     Object.entries(env).map(([name, value]) => [name, secrets.includes(name) ? '********' : value]),
   );
+}
+
+/** On one line whatever an argument holds: what follows a line break would be run by a shell that reads this. */
+function comment(text: string): string {
+  return `# ${text.replaceAll(/[\r\n]/g, ' ')}`;
 }
 
 function quote(text: string): string {
