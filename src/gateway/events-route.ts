@@ -14,16 +14,19 @@ export function serveEvents({ request, response }: HttpCall, room: GatewayRoom):
     if (response.write(sseData(event))) return;
     waiting += 1;
     if (waiting > LIMITS.eventBacklog) response.destroy();
+    if (response.destroyed) leave();
   });
-  const end = { end: () => response.end() };
-  room.listeners.add(end);
+  const listener = { end: () => response.end() };
+  const leave = () => {
+    clearInterval(ping);
+    unsubscribe();
+    room.listeners.delete(listener);
+  };
+  room.listeners.add(listener);
   response.on('drain', () => {
     waiting = 0;
   });
-  response.on('close', () => {
-    clearInterval(ping);
-    unsubscribe();
-    room.listeners.delete(end);
-  });
+  response.on('error', leave);
+  response.on('close', leave);
   request.resume();
 }

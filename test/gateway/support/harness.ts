@@ -19,6 +19,9 @@ export interface TestGateway {
   router: Router;
   events: StampedEvent[];
   snapshot(): Snapshot;
+  emit(event: TelemetryEvent): void;
+  /** Listeners the gateway has subscribed now. */
+  listeners(): number;
   /** Events of one type. */
   of<T extends TelemetryEvent['type']>(type: T): Extract<StampedEvent, { type: T }>[];
   /** Resolves when an event of this type has been told. */
@@ -51,6 +54,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     events.push(event);
   });
   const router = startRouter([...links.keys()]);
+  let listeners = 0;
   const gateway = createGateway({
     config: { host: '127.0.0.1', port: 0, apiKeys: [], bodyBytes: 1_000_000, ...options.config },
     served: { ...SERVED, ...options.served },
@@ -60,7 +64,16 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     engineFields: options.engineFields ?? (() => ({})),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
-    subscribe: (listener) => bus.subscribe(listener),
+    subscribe: (listener) => {
+      listeners += 1;
+      const unsubscribe = bus.subscribe(listener);
+      let isSubscribed = true;
+      return () => {
+        if (isSubscribed) listeners -= 1;
+        isSubscribed = false;
+        unsubscribe();
+      };
+    },
     isReady: () => true,
   });
   const { url } = await gateway.listen();
@@ -71,6 +84,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     router,
     events,
     snapshot: () => store.snapshot(Date.now()),
+    emit: (event) => bus.emit(event),
+    listeners: () => listeners,
     of: (type) => events.filter((event) => event.type === type) as never,
     told: (type) => told(bus, events, type),
     post: (path, body, headers = {}) => post(url, path, body, headers),
