@@ -25,7 +25,11 @@ if (major < 20 || (major === 20 && minor < 20)) {
 }
 
 async function runOclif() {
-  process.env.NODE_ENV ??= 'production';
+  if (process.env.NODE_ENV === undefined) {
+    process.env.NODE_ENV = 'production';
+    // For `dynamo launch`: an agent's shell must not see it, npm would leave development packages out there.
+    process.env.DYNAMO_SET_NODE_ENV = '1';
+  }
   const { execute } = await import('@oclif/core');
   await execute({ dir: import.meta.url });
 }

@@ -57,11 +57,13 @@ function isProgram(file: string): boolean {
   }
 }
 
-/** The user's environment without `unset`, with `added`. */
+/** The user's environment without `unset`, with `added`. What `bin/run.js` put there for us is taken out again. */
 export function harnessEnvironment(
   own: NodeJS.ProcessEnv,
   change: { unset: readonly string[]; added: Record<string, string> },
 ): NodeJS.ProcessEnv {
-  const kept = Object.entries(own).filter(([name]) => !change.unset.includes(name));
+  const ours = own['DYNAMO_SET_NODE_ENV'] === undefined ? [] : ['NODE_ENV', 'DYNAMO_SET_NODE_ENV'];
+  const dropped = new Set([...change.unset, ...ours]);
+  const kept = Object.entries(own).filter(([name]) => !dropped.has(name));
   return { ...Object.fromEntries(kept), ...change.added };
 }
