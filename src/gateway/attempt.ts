@@ -20,7 +20,8 @@ export interface Job {
 
 /**
  * Resolves with null when the answer was delivered whole, else with the failure, which was not delivered. The
- * placement is ended in every case, the engine's work is cancelled when the signal aborts. Never rejects.
+ * placement is ended in every case, the engine's work is cancelled when the signal aborts. Rejects when the request
+ * cannot even be written down.
  */
 export function attempt(job: Job, placement: Placement): Promise<DynamoError | null> {
   const { signal, deps } = job;
@@ -29,7 +30,7 @@ export function attempt(job: Job, placement: Placement): Promise<DynamoError | n
     placement.abandon();
     return Promise.resolve(lost(placement.worker, 'it is no longer there'));
   }
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const run = new Run(job, placement, (error) => {
       signal.removeEventListener('abort', onAbort);
       resolve(error);
@@ -40,7 +41,13 @@ export function attempt(job: Job, placement: Placement): Promise<DynamoError | n
       return;
     }
     signal.addEventListener('abort', onAbort);
-    run.start(link);
+    try {
+      run.start(link);
+    } catch (error) {
+      signal.removeEventListener('abort', onAbort);
+      placement.abandon();
+      reject(error);
+    }
   });
 }
 
@@ -63,12 +70,9 @@ class Run {
     const { request, deps, reply, meter } = this.#job;
     const { path, body } = engineBody(request);
     const fields = deps.engineFields(this.#placement.worker, request.hints.priority);
+    const bytes = Buffer.from(JSON.stringify({ ...body, ...fields, request_id: request.id }));
     reply.routed(this.#placement.decision);
-    this.#control = link.stream(
-      path,
-      { ...body, ...fields, request_id: request.id },
-      { onEvent: (event) => this.#onEvent(event) },
-    );
+    this.#control = link.stream(path, bytes, { onEvent: (event) => this.#onEvent(event) });
     reply.feed(this.#control);
     meter.forwarded(this.#placement.decision);
   }

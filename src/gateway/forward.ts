@@ -1,7 +1,7 @@
 /** Routes a request and sees it through, on a second worker if the first is lost before it said anything. */
 import type { DynamoError } from '../errors.js';
 import type { PreparedPrompt } from '../prompt/types.js';
-import type { RouteInput, WorkerId } from '../router/types.js';
+import type { Placement, RouteInput, WorkerId } from '../router/types.js';
 import { attempt, type Job } from './attempt.js';
 
 const ATTEMPTS = 2;
@@ -11,7 +11,7 @@ export async function forward(job: Job, prompt: PreparedPrompt): Promise<void> {
   const failed: WorkerId[] = [];
   let failure: DynamoError | null = null;
   for (let round = 1; round <= ATTEMPTS; round += 1) {
-    const placement = await job.deps.router.route(routeInput(job, prompt, failed), job.signal);
+    const placement = await placed(job, prompt, { failed, failure });
     failure = await attempt(job, placement);
     if (failure === null) return;
     const isWorkersFault = failure.code === 'engine_lost';
@@ -19,6 +19,19 @@ export async function forward(job: Job, prompt: PreparedPrompt): Promise<void> {
     failed.push(placement.worker);
   }
   throw failure;
+}
+
+/** When no other worker can take it, the failure of the first is the news, not the want of a second. */
+async function placed(
+  job: Job,
+  prompt: PreparedPrompt,
+  { failed, failure }: { failed: readonly WorkerId[]; failure: DynamoError | null },
+): Promise<Placement> {
+  try {
+    return await job.deps.router.route(routeInput(job, prompt, failed), job.signal);
+  } catch (error) {
+    throw failure !== null && !job.signal.aborted ? failure : error;
+  }
 }
 
 export function routeInput(

@@ -56,7 +56,7 @@ export async function serveFrom(call: HttpCall, room: GatewayRoom, source: Reque
     reply = createReply({ client, dialect, request, context });
     await forward({ request, promptTokens, reply, meter, deps, signal: client.signal }, prompt);
   } catch (error) {
-    const known = toDynamoError(client.signal.aborted ? client.signal.reason : error);
+    const known = knownError(client.signal.aborted ? client.signal.reason : error);
     settle(meter, known);
     if (reply === undefined) {
       sendError(call.response, known, { encode: source.encodeError, requestId: id });
@@ -79,6 +79,13 @@ export function admit(room: GatewayRoom): void {
   const error = new DynamoError('overloaded', { waiting: room.running.size, seconds: 1 });
   error.retryAfterSeconds = 1;
   throw error;
+}
+
+/** A body nested so deep that walking it overflows the stack is the client's mistake. */
+function knownError(error: unknown): DynamoError {
+  const isTooDeep = error instanceof RangeError && /call stack/i.test(error.message);
+  if (!isTooDeep) return toDynamoError(error);
+  return new DynamoError('invalid_request', { detail: 'The body is nested too deeply.' }, { cause: error });
 }
 
 /** Codes of failures that are no fault of ours: nothing was computed for them. */

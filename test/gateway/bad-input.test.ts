@@ -48,6 +48,17 @@ describe('a body', () => {
     }
   });
 
+  it('nested without end is a 400', async () => {
+    gateway = await startGateway();
+    const depth = 100_000;
+    const schema = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+    const body = `{"model":"test-model","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","parameters":${schema}}}]}`;
+    const { status, body: answer } = await failure('/v1/chat/completions', body);
+    expect([status, answer.error.message]).toEqual([400, expect.stringMatching(/deep/)]);
+    expect((await gateway.post('/v1/chat/completions', chat)).status).toBe(200);
+    expect(gateway.router.bookedLoad('w0')).toMatchObject({ requests: 0 });
+  });
+
   it('over the limit is a 413, told or found out', async () => {
     gateway = await startGateway({ config: { bodyBytes: 10_000 } });
     const large = JSON.stringify({ ...chat, messages: [{ role: 'user', content: 'x'.repeat(200_000) }] });

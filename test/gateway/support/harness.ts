@@ -123,6 +123,7 @@ function startRouter(workers: readonly string[]): Router {
     index: new PlainBlockIndex(1 << 20),
     policy: loadPolicy('kv'),
     blockTokens: BLOCK_TOKENS,
+    settings: { failedWaitMs: 20 },
   });
   for (const id of workers) {
     router.addWorker({ id, blockTokens: BLOCK_TOKENS, kvBlocks: 1_000, feed: 'approximate' });

@@ -1,0 +1,3 @@
+import { dialectSuite } from './dialect.suite.js';
+
+dialectSuite();
