@@ -1,5 +1,5 @@
 /** Corpora made here: what agents and what chats do to the blocks of several workers. Same seed, same operations. */
-import type { IndexCorpus, IndexOperation } from './index-operations.js';
+import { type IndexCorpus, type IndexOperation, packed } from './index-operations.js';
 
 interface Shape {
   workers: number;
@@ -71,7 +71,7 @@ function generate(name: string, definition: string, shape: Shape): IndexCorpus {
     lengths[session] = length + 1 + next(shape.turnBlocks);
   }
   const { workers, capacity } = shape;
-  return { name, definition, workers, blocksPerWorker: capacity, operations, hitBlocks };
+  return { name, definition, workers, blocksPerWorker: capacity, operations: packed(operations), hitBlocks };
 }
 
 /** Sessions in the order of their requests. */

@@ -25,6 +25,24 @@ export interface IndexCorpus {
   hitBlocks: number | null;
 }
 
+/** Moves all hashes into one array in the order of their use: thousands of small ones would keep the collector busy. */
+export function packed(operations: readonly IndexOperation[]): IndexOperation[] {
+  const total = operations.reduce((sum, { engine, local }) => sum + engine.length + local.length, 0);
+  const room = new BigUint64Array(total);
+  let at = 0;
+  const moved = (hashes: BigUint64Array): BigUint64Array => {
+    const copy = room.subarray(at, at + hashes.length);
+    copy.set(hashes);
+    at += hashes.length;
+    return copy;
+  };
+  return operations.map((operation) => ({
+    ...operation,
+    engine: moved(operation.engine),
+    local: moved(operation.local),
+  }));
+}
+
 const KINDS = ['', 'query', 'store', 'remove'] as const;
 const NOTHING = new BigUint64Array(0);
 
@@ -53,7 +71,14 @@ export function readCorpus(file: string): IndexCorpus {
   const workers = operations.reduce((most, { worker }) => Math.max(most, worker + 1), 1);
   const name = file.replace(/^.*\//, '').replace(/\.bin$/, '');
   const definition = `operations of ${name}`;
-  return { name, definition, workers, blocksPerWorker: mostHeld(operations), operations, hitBlocks: null };
+  return {
+    name,
+    definition,
+    workers,
+    blocksPerWorker: mostHeld(operations),
+    operations: packed(operations),
+    hitBlocks: null,
+  };
 }
 
 function operation(kind: IndexOperation['kind'], worker: number, words: BigUint64Array): IndexOperation {
