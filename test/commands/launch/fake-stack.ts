@@ -1,4 +1,4 @@
-/** A stack as `dynamo launch` sees it: an admin socket, and `/v1/models` on loopback. Nothing behind it. */
+/** A stack as `dynamo launch` sees it: an admin socket, and `/v1/models` on loopback; other routes are the test's. */
 import { mkdirSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,10 +14,20 @@ export interface FakeStack {
 /** `socket` is where the admin socket goes; `apiKey` null accepts every caller. */
 export async function fakeStack(
   socket: string,
-  options: { recipe: string; contextTokens: number; apiKey: string | null },
+  options: {
+    recipe: string;
+    contextTokens: number;
+    apiKey: string | null;
+    /** Everything but `GET /v1/models`. */
+    serve?: http.RequestListener;
+  },
 ): Promise<FakeStack> {
   const keys: (string | undefined)[] = [];
   const models = http.createServer((request, response) => {
+    if (options.serve !== undefined && !(request.url ?? '').startsWith('/v1/models')) {
+      options.serve(request, response);
+      return;
+    }
     const key = request.headers.authorization;
     keys.push(key);
     const isKnown = options.apiKey === null || key === `Bearer ${options.apiKey}`;
