@@ -34,7 +34,10 @@ export async function probeStream(options: ProbeOptions): Promise<ProbeResult> {
     model,
     messages,
     max_tokens: maxTokens,
+    // All sampling values are given, so that the recipe's defaults cannot make the engine's work differ between ways.
     temperature: 0,
+    top_p: 1,
+    repetition_penalty: 1,
     stream: true,
     stream_options: { include_usage: true },
   };
