@@ -67,6 +67,10 @@ function models(input: LaunchInput): Record<string, unknown> {
         api: 'openai-completions',
         // pi 0.74 reads a bare name as a variable, pi 1.x wants `$NAME`; both run this.
         apiKey: input.apiKey === null ? 'none' : '!printenv DYNAMO_API_KEY',
+        // Its own name is the one of the OpenAI client it uses, which says nothing about an agent.
+        headers: { 'user-agent': 'pi-coding-agent' },
+        // Without it pi names no session, and one is guessed from the conversation's beginning.
+        compat: { sendSessionAffinityHeaders: true },
         models: [
           {
             id: input.model,

@@ -224,6 +224,13 @@ describe('pi', () => {
     );
   });
 
+  it('names itself and its session, so that the stack can tell its conversations apart', () => {
+    expect(fileJson(launch('pi'), 'models.json').providers.dynamo).toMatchObject({
+      headers: { 'user-agent': expect.stringContaining('pi-coding-agent') },
+      compat: { sendSessionAffinityHeaders: true },
+    });
+  });
+
   it('adds its provider unless the user names one or runs a subcommand', () => {
     expect(launch('pi').args).toEqual(['--provider', 'dynamo', '--model', 'smollm2']);
     expect(launch('pi', { userArgs: ['--model=x'] }).args).toEqual(['--model=x']);
