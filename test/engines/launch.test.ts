@@ -50,7 +50,7 @@ describe.each(AGENTS)('$version', ({ name, version, ask }) => {
       '--loglevel=error',
       version,
     ]);
-    mkdirSync(path.join(dir(), 'home'));
+    for (const folder of ['home', 'tmp']) mkdirSync(path.join(dir(), folder));
   });
 
   afterAll(() => rmSync(dir(), { recursive: true, force: true, maxRetries: 5 }));
@@ -87,6 +87,8 @@ describe.each(AGENTS)('$version', ({ name, version, ask }) => {
       stdin: 'ignore',
       env: {
         HOME: path.join(dir(), 'home'),
+        // The agents leave folders of their own there.
+        TMPDIR: path.join(dir(), 'tmp'),
         DYNAMO_HOME: path.join(dir(), 'run'),
         DYNAMO_API_KEY: KEY,
         // Must stay here: the stack is none of OpenAI's or Anthropic's.
