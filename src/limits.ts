@@ -27,6 +27,8 @@ export const LIMITS = {
   headersTimeoutMs: 15_000,
   /** Longest pause between telemetry reports of a stream's tokens. */
   tokenReportMs: 250,
+  /** Different warnings about ignored fields remembered, so that each is told once. */
+  warningsRemembered: 1_000,
   /** Bytes of a session or parent id in a header, as in NVIDIA Dynamo. */
   sessionIdBytes: 256,
   /** Time an admin or health call to a worker may take. */

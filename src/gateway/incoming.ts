@@ -27,7 +27,7 @@ export function decodeIncoming(
   const decoded = dialect.decode(body, {
     requestId: id,
     headers,
-    warn: (code, message) => room.deps.emit({ type: 'warning', code, message, request: id }),
+    warn: (code, message) => room.warn(code, message, id),
     kept: (responseId) => room.responses.get(responseId),
   });
   checkModel(decoded.model, room.deps.served);

@@ -3,6 +3,7 @@
 import type { RequestNotes } from './request-notes.js';
 import type { ResponseStore } from './response-store.js';
 import type { GatewayDeps } from './types.js';
+import type { Warn } from './warn-once.js';
 
 export interface GatewayRoom {
   readonly deps: GatewayDeps;
@@ -14,6 +15,8 @@ export interface GatewayRoom {
   readonly running: Set<Endable>;
   /** Streams that never end by themselves; ended at once when the gateway closes. */
   readonly listeners: Set<Endable>;
+  /** Tells of a field that was accepted and ignored. */
+  readonly warn: Warn;
   isDraining(): boolean;
 }
 

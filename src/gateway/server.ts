@@ -11,6 +11,7 @@ import type { Endable, GatewayRoom } from './room.js';
 import { type Route, routeOf } from './routes.js';
 import { errorEncoderOf, sendError } from './send.js';
 import type { GatewayDeps } from './types.js';
+import { warnOnce } from './warn-once.js';
 
 export interface Gateway {
   /** Rejects with `port_in_use`. */
@@ -43,6 +44,7 @@ class HttpGateway implements Gateway {
       notes: new RequestNotes(),
       running: this.#running,
       listeners: this.#listeners,
+      warn: warnOnce((code, message, request) => deps.emit({ type: 'warning', code, message, request })),
       isDraining: () => this.#isDraining,
     };
     const keys = new KeyCheck(deps.config.apiKeys);

@@ -163,6 +163,13 @@ describe('a field', () => {
     expect([status, body.error.message]).toEqual([400, expect.stringContaining('x-dynamo-request-priority')]);
   });
 
+  it('that is left out is warned of once, not in every request', async () => {
+    gateway = await startGateway();
+    const tools = [{ type: 'web_search' }];
+    for (let turn = 0; turn < 3; turn += 1) await gateway.post('/v1/responses', { ...response, tools });
+    expect(gateway.of('warning').map(({ code }) => code)).toEqual(['tool_ignored']);
+  });
+
   it('nobody knows is ignored', async () => {
     gateway = await startGateway();
     const odd = { context_management: { edits: [] }, betas: ['x'], brand_new: { deep: [1] } };
