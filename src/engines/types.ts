@@ -40,6 +40,8 @@ export interface EngineAdapter {
   classify(exit: { code: number | null; signal: string | null }, tail: string[]): FailureCause;
   /** Converts our priority (higher = more important) to the engine's body field; undefined when it has none. */
   enginePriority(priority: number): number | undefined;
+  /** Body field in which a chat's token ids may be sent beside its messages, saving template and tokenizer; absent = none. */
+  readonly tokenIdsField?: string;
   /** Prometheus names of the figures we scrape. */
   readonly metrics: { running: string; waiting: string; kvUsage: string };
 }

@@ -1,6 +1,7 @@
 /** One try of a request on the worker it was placed on. */
 import { DynamoError, toDynamoError } from '../errors.js';
 import type { StreamControl, WorkerLink } from '../link/types.js';
+import type { PreparedPrompt } from '../prompt/types.js';
 import { engineBody } from '../request/engine-body.js';
 import type { CommonRequest, StopReason, StreamEvent, Usage } from '../request/types.js';
 import type { Outcome, Placement } from '../router/types.js';
@@ -10,7 +11,7 @@ import type { GatewayDeps } from './types.js';
 
 export interface Job {
   request: CommonRequest;
-  promptTokens: number;
+  prompt: PreparedPrompt;
   reply: Reply;
   meter: RequestMeter;
   deps: GatewayDeps;
@@ -67,9 +68,10 @@ class Run {
   }
 
   start(link: WorkerLink): void {
-    const { request, deps, reply, meter } = this.#job;
+    const { request, prompt, deps, reply, meter } = this.#job;
     const { path, body } = engineBody(request);
-    const fields = deps.engineFields(this.#placement.worker, request.hints.priority);
+    const chatPrompt = request.input.kind === 'chat' ? prompt : null;
+    const fields = deps.engineFields(this.#placement.worker, request.hints.priority, chatPrompt);
     const bytes = Buffer.from(JSON.stringify({ ...body, ...fields, request_id: request.id }));
     reply.routed(this.#placement.decision);
     this.#control = link.stream(path, bytes, { onEvent: (event) => this.#onEvent(event) });
@@ -122,13 +124,13 @@ class Run {
   }
 
   #outcome(failed: boolean): Outcome {
-    const { meter, promptTokens } = this.#job;
+    const { meter, prompt } = this.#job;
     return {
       requestId: meter.id,
       worker: this.#placement.worker,
       ttftMs: meter.ttftMs,
       itlMs: meter.itlMs,
-      promptTokens: this.#usage?.promptTokens ?? promptTokens,
+      promptTokens: this.#usage?.promptTokens ?? prompt.tokens.length,
       cachedTokens: this.#usage?.cachedTokens ?? 0,
       outputTokens: this.#usage?.outputTokens ?? meter.outputTokens,
       failed,

@@ -17,7 +17,7 @@ export async function serveScore(call: HttpCall, room: GatewayRoom): Promise<voi
   const { request } = decodeIncoming(body, { id: newRequestId(), call, dialect, room });
   const prompt = await prompts.prepare(request);
   const promptTokens = prompt.tokens.length;
-  const candidates = router.score(routeInput({ request, promptTokens }, prompt));
+  const candidates = router.score(routeInput({ request, prompt }));
   const workers = candidates.map(({ worker, overlap, load, terms }) => ({
     worker,
     predictedTokens: tokensByTier(overlap, prompt.blockTokens),

@@ -54,7 +54,7 @@ export async function serveFrom(call: HttpCall, room: GatewayRoom, source: Reque
     const promptTokens = prompt.tokens.length;
     const context = encodeContext(room, { model, request, promptTokens, meter });
     reply = createReply({ client, dialect, request, context });
-    await forward({ request, promptTokens, reply, meter, deps, signal: client.signal }, prompt);
+    await forward({ request, prompt, reply, meter, deps, signal: client.signal });
   } catch (error) {
     const known = knownError(client.signal.aborted ? client.signal.reason : error);
     settle(meter, known);

@@ -1,6 +1,7 @@
 /** What the gateway is given by the composition root. */
 import type { WorkerLink } from '../link/types.js';
 import type { PromptService } from '../prompt/service.js';
+import type { PreparedPrompt } from '../prompt/types.js';
 import type { RouterService } from '../router/types.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../telemetry/types.js';
 
@@ -36,8 +37,11 @@ export interface GatewayDeps {
   router: RouterService;
   /** Link of a ready worker; undefined when it is gone. */
   link(worker: string): WorkerLink | undefined;
-  /** Body field for a priority on this worker's engine, merged into the engine body. */
-  engineFields(worker: string, priority: number): Record<string, unknown>;
+  /**
+   * Body fields of this worker's engine, merged into the engine body: the priority in its polarity, and, where it
+   * takes them beside the messages, the token ids we have already (`prompt` is null for anything but a chat).
+   */
+  engineFields(worker: string, priority: number, prompt: PreparedPrompt | null): Record<string, unknown>;
   emit(event: TelemetryEvent): void;
   snapshot(): Snapshot;
   /** Calls back for each event from now on; returns the unsubscribe function. */

@@ -2,9 +2,12 @@
  * Composition root: constructs every concrete part and connects one's outputs to another's inputs.
  * Nothing is decided here; what a request goes through is in `gateway/serve-request`.
  */
+
+import type { EngineAdapter } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
 import type { Plan } from '../plan/types.js';
 import type { PromptService } from '../prompt/service.js';
+import type { PreparedPrompt } from '../prompt/types.js';
 import type { Router } from '../router/router.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
 import type { SupervisorService } from '../supervisor/types.js';
@@ -112,10 +115,7 @@ export class Stack {
       prompt,
       router,
       link: (worker) => workers.link(worker),
-      engineFields: (_worker, priority) => {
-        const value = adapterOf(plan.engine).enginePriority(priority);
-        return value === undefined || value === 0 ? {} : { priority: value };
-      },
+      engineFields: (_worker, priority, prompt) => engineFields(adapterOf(plan.engine), priority, prompt),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#store.snapshot(Date.now()),
       subscribe: (listener) => this.#bus.subscribe(listener),
@@ -173,4 +173,18 @@ export class Stack {
   #step(text: string): void {
     this.#options.report({ type: 'step', text });
   }
+}
+
+/** Token ids only where they are proven to be the engine's own. */
+function engineFields(
+  adapter: EngineAdapter,
+  priority: number,
+  prompt: PreparedPrompt | null,
+): Record<string, unknown> {
+  const value = adapter.enginePriority(priority);
+  const hasIds = adapter.tokenIdsField !== undefined && prompt?.source === 'local';
+  return {
+    ...(value === undefined || value === 0 ? {} : { priority: value }),
+    ...(hasIds ? { [adapter.tokenIdsField as string]: Array.from(prompt.tokens) } : {}),
+  };
 }

@@ -12,6 +12,7 @@ const prepared = new Map<string, { path: string; sha256: string }>();
 export const embeddedAdapter: EngineAdapter = {
   name: 'embedded',
   healthPath: '/health',
+  tokenIdsField: 'prompt_token_ids',
   readyTimeoutMs: 60_000,
   metrics: {
     running: 'vllm:num_requests_running',

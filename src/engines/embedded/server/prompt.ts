@@ -32,6 +32,9 @@ export function promptTokens(context: ServerContext, body: Record<string, unknow
   if (body['messages'] !== undefined) {
     if (!Array.isArray(body['messages']) || body['messages'].length === 0)
       throw new ApiError(400, 'BadRequestError', 'messages must be a list with entries', 'messages');
+    // The gateway has rendered and tokenized this very chat already, proven equal at the start.
+    if (body['prompt_token_ids'] !== undefined)
+      return tokenIds(context, body['prompt_token_ids'], 'prompt_token_ids');
     const text = renderChat(template, {
       messages: body['messages'] as EngineMessage[],
       tools: (body['tools'] as EngineTool[] | undefined) ?? [],
@@ -42,11 +45,13 @@ export function promptTokens(context: ServerContext, body: Record<string, unknow
   }
   const prompt = body['prompt'];
   if (typeof prompt === 'string') return core.tokenize(prompt, { addSpecial: addBos, parseSpecial: true });
-  const ids = Array.isArray(prompt) && Array.isArray(prompt[0]) ? (prompt[0] as unknown[]) : prompt;
-  const isIds =
-    Array.isArray(ids) &&
-    ids.length > 0 &&
-    ids.every((id) => Number.isInteger(id) && id >= 0 && id < core.info.vocabTokens);
-  if (isIds) return Uint32Array.from(ids as number[]);
-  throw new ApiError(400, 'BadRequestError', 'prompt must be text or token ids', 'prompt');
+  return tokenIds(context, Array.isArray(prompt) && Array.isArray(prompt[0]) ? prompt[0] : prompt, 'prompt');
+}
+
+function tokenIds({ core }: ServerContext, value: unknown, param: string): Uint32Array {
+  const isId = (id: unknown) =>
+    Number.isInteger(id) && (id as number) >= 0 && (id as number) < core.info.vocabTokens;
+  if (Array.isArray(value) && value.length > 0 && value.every(isId))
+    return Uint32Array.from(value as number[]);
+  throw new ApiError(400, 'BadRequestError', `${param} must be text or a list of token ids`, param);
 }
