@@ -37,11 +37,13 @@ export function liveText(report: LiveReport): string {
 }
 
 export function gatewayText(result: GatewayResult): string {
+  const middle = ({ median, p95 }: Spread): string => `${ms(median)} (p95 ${ms(p95)})`.padEnd(24);
   return [
     result.definition,
-    `  direct        ${range(result.directTtftMs, ms)} to the first token`,
-    `  gateway       ${range(result.gatewayTtftMs, ms)} to the first token`,
-    `  added         ${range(result.addedTtftMs, ms)} to the first token`,
-    `                ${range(result.addedTotalMs, ms)} to the whole stream`,
+    `${'prompt'.padEnd(12)}${'direct, first token'.padEnd(24)}${'gateway adds'.padEnd(24)}${'pass-through adds'.padEnd(24)}gateway adds to the whole stream`,
+    ...result.sizes.map(
+      (size) =>
+        `${`${size.promptTokens}`.padEnd(12)}${middle(size.directTtftMs)}${middle(size.gatewayAddedMs)}${middle(size.passThroughAddedMs)}${middle(size.gatewayAddedTotalMs).trimEnd()}`,
+    ),
   ].join('\n');
 }
