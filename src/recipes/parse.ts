@@ -83,7 +83,10 @@ function problemsOf(issue: z.core.$ZodIssue, document: Document, lines: LineCoun
 
 function sentenceOf(issue: z.core.$ZodIssue, isPresent: boolean): string {
   if (!isPresent && (issue.code === 'invalid_type' || issue.code === 'invalid_union')) return 'is missing';
-  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  // A sentence of the schema's own says more than the list of values.
+  const isOwn = !issue.message.startsWith('Invalid');
+  if (issue.code === 'invalid_value' && !isOwn)
+    return `must be one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined)
     return 'must be one of vllm, embedded';
   return issue.message;

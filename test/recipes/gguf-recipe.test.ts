@@ -16,7 +16,9 @@ test('a userâ€™s own file becomes a recipe on the embedded engine with the fileâ
   expect(recipe).toMatchObject({
     name: 'my-model-v2-.q4_k_m',
     model: { context: 131_072, kv: { bytes_per_token: 98_304 } },
-    variants: [{ engine: 'embedded', checkpoint: FACTS.path, weights_gb: 2, context: 8_192, requantize: null }],
+    variants: [
+      { engine: 'embedded', checkpoint: FACTS.path, weights_gb: 2, context: 8_192, requantize: null },
+    ],
   });
 });
 

@@ -4,7 +4,13 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DynamoError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
-import { builtInRecipes, checkRecipe, listRecipes, loadRecipe, recipeSource } from '../../src/recipes/load.js';
+import {
+  builtInRecipes,
+  checkRecipe,
+  listRecipes,
+  loadRecipe,
+  recipeSource,
+} from '../../src/recipes/load.js';
 import { GOOD, spoiled } from './recipe-text.js';
 
 let userDir: string;
@@ -55,7 +61,11 @@ describe('the recipes that come with dynamo', () => {
     for (const { recipe } of await listRecipes({ userDir })) {
       const { derivation, bytes_per_token } = recipe!.model.kv!;
       const arithmetic = derivation.slice(0, derivation.indexOf('=')).replaceAll('×', '*').replace(/,/g, '');
-      const numbers = arithmetic.replace(/\(K and V\)/g, '').replace(/[^0-9*+() ]/g, '').replace(/(\d)\s+(?=\d)/g, '$1*');
+      const numbers = arithmetic
+        .replace(/\([A-Za-z][^)]*\)/g, '')
+        .replace(/[A-Za-z][\w-]*/g, '')
+        .replace(/[^0-9*+() ]/g, '')
+        .replace(/(\d)\s+(?=\d)/g, '$1*');
       expect(Number(evaluate(numbers)), derivation).toBe(bytes_per_token);
     }
   });
@@ -82,7 +92,10 @@ describe('a name nobody has', () => {
 describe('the user’s own recipes', () => {
   test('are found by name and alias, and win over built-in ones', async () => {
     writeFileSync(path.join(userDir, 'tiny.yaml'), GOOD);
-    writeFileSync(path.join(userDir, 'mine.yml'), spoiled('name: tiny', 'name: smollm2').replace('[little]', '[]'));
+    writeFileSync(
+      path.join(userDir, 'mine.yml'),
+      spoiled('name: tiny', 'name: smollm2').replace('[little]', '[]'),
+    );
     expect((await loadRecipe('little', { userDir })).name).toBe('tiny');
     expect((await loadRecipe('smollm2', { userDir })).title).toBe('Tiny');
     const sources = (await listRecipes({ userDir })).map(({ name, source }) => `${name}:${source}`);

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/limits.js';
-import { formatProblems, type ParsedRecipe, parseRecipe, type RecipeProblem } from '../../src/recipes/parse.js';
+import {
+  formatProblems,
+  type ParsedRecipe,
+  parseRecipe,
+  type RecipeProblem,
+} from '../../src/recipes/parse.js';
 import { GOOD, spoiled } from './recipe-text.js';
 
 const problemsOf = (parsed: ParsedRecipe): RecipeProblem[] => (parsed.ok ? [] : parsed.problems);
@@ -24,14 +29,56 @@ describe('each problem carries its path and its place', () => {
     ['a missing key', spoiled('  context: 4096\n', ''), 'model.context', 6, 'is missing'],
     ['a wrong type', spoiled('context: 4096', 'context: big'), 'model.context', 9, 'expected number'],
     ['a fraction of a token', spoiled('context: 4096', 'context: 4096.5'), 'model.context', 9, 'int'],
-    ['an unknown engine', spoiled('engine: vllm', 'engine: vlm'), 'variants[0].engine', 13, 'must be one of vllm, embedded'],
-    ['an argument dynamo owns', spoiled('trust-remote-code: true', 'port: 1'), 'variants[0].args.port', 21, 'is set by dynamo'],
-    ['a flag with dashes', spoiled('trust-remote-code', '--trust'), 'variants[0].args.--trust', 21, 'without its dashes'],
-    ['no variants', GOOD.slice(0, GOOD.indexOf('variants')) + 'variants: []\n', 'variants', 11, 'at least one variant'],
+    [
+      'an unknown engine',
+      spoiled('engine: vllm', 'engine: vlm'),
+      'variants[0].engine',
+      13,
+      'must be one of vllm, embedded',
+    ],
+    [
+      'an argument dynamo owns',
+      spoiled('trust-remote-code: true', 'port: 1'),
+      'variants[0].args.port',
+      21,
+      'is set by dynamo',
+    ],
+    [
+      'a flag with dashes',
+      spoiled('trust-remote-code', '--trust'),
+      'variants[0].args.--trust',
+      21,
+      'without its dashes',
+    ],
+    [
+      'no variants',
+      GOOD.slice(0, GOOD.indexOf('variants')) + 'variants: []\n',
+      'variants',
+      11,
+      'at least one variant',
+    ],
     ['a version that is none', spoiled('0.16.0', 'newest'), 'variants[0].min_engine_version', 17, '0.19.1'],
-    ['replicas inside a worker', spoiled('    args:', '    parallel: { dp: 2 }\n    args:'), 'variants[0].parallel.dp', 20, '--workers'],
-    ['a vllm variant without KV facts', spoiled('  kv: { bytes_per_token: 1024, derivation: made up }\n', ''), 'model.kv', 6, 'needed by vllm'],
-    ['a longer context than the model', spoiled('    why', '    context: 9999\n    why'), 'variants[0].context', 22, '4096'],
+    [
+      'replicas inside a worker',
+      spoiled('    args:', '    parallel: { dp: 2 }\n    args:'),
+      'variants[0].parallel.dp',
+      20,
+      '--workers',
+    ],
+    [
+      'a vllm variant without KV facts',
+      spoiled('  kv: { bytes_per_token: 1024, derivation: made up }\n', ''),
+      'model.kv',
+      6,
+      'needed by vllm',
+    ],
+    [
+      'a longer context than the model',
+      spoiled('    why', '    context: 9999\n    why'),
+      'variants[0].context',
+      22,
+      '4096',
+    ],
   ])('%s', (_name, text, path, line, message) => {
     const found = problemsOf(parseRecipe(text)).find((problem) => problem.path === path);
     expect(found, JSON.stringify(problemsOf(parseRecipe(text)))).toMatchObject({ line });
@@ -40,15 +87,21 @@ describe('each problem carries its path and its place', () => {
   });
 
   test('all problems are told at once', () => {
-    const text = spoiled('licence: MIT', 'license: MIT').replace('context: 4096', 'context: -1').replace('fp8', '"!"');
+    const text = spoiled('licence: MIT', 'license: MIT')
+      .replace('context: 4096', 'context: -1')
+      .replace('fp8', '"!"');
     const paths = problemsOf(parseRecipe(text)).map(({ path }) => path);
-    expect(paths).toEqual(expect.arrayContaining(['license', 'licence', 'model.context', 'variants[0].precision']));
+    expect(paths).toEqual(
+      expect.arrayContaining(['license', 'licence', 'model.context', 'variants[0].precision']),
+    );
   });
 
   test('two variants of one name', () => {
     const variant = GOOD.slice(GOOD.indexOf('  - name: one'));
     const problems = problemsOf(parseRecipe(GOOD + variant));
-    expect(problems).toEqual([{ path: 'variants[1].name', message: '`one` is used twice', line: 23, column: 5 }]);
+    expect(problems).toEqual([
+      { path: 'variants[1].name', message: '`one` is used twice', line: 23, column: 5 },
+    ]);
   });
 });
 
@@ -111,7 +164,8 @@ test('no text makes the reader throw, and every refusal says something', () => {
       const parsed = parseRecipe(text);
       if (parsed.ok) return;
       expect(parsed.problems.length).toBeGreaterThan(0);
-      for (const { message, path } of parsed.problems) expect(message.length + path.length).toBeGreaterThan(0);
+      for (const { message, path } of parsed.problems)
+        expect(message.length + path.length).toBeGreaterThan(0);
     }),
     { numRuns: 300 },
   );
