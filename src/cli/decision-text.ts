@@ -1,0 +1,57 @@
+/** A routing decision as a table: one row per worker, one column per cost term. */
+
+interface DecisionRow {
+  worker: string;
+  overlap: Record<string, number>;
+  load: { activeRequests: number; prefillTokens: number };
+  terms: Record<string, number>;
+}
+
+interface DecisionShape {
+  requestId: string;
+  worker: string;
+  policy: string;
+  reason: string;
+  promptTokens: number;
+  predictedTokens: number;
+  reachableTokens: number;
+  decideMs: number;
+  queueMs: number;
+  candidates: DecisionRow[];
+}
+
+/** `value` is the answer of `GET /dynamo/v1/requests/{id}`. Terms that are 0 for every worker are left out. */
+export function decisionText(value: unknown): string {
+  const decision = value as DecisionShape;
+  const { candidates } = decision;
+  const terms = Object.keys(candidates[0]?.terms ?? {}).filter((name) =>
+    candidates.some((row) => row.terms[name] !== 0),
+  );
+  const head = ['worker', 'held blocks', 'active', 'queued tokens', ...terms];
+  const rows = candidates.map(({ worker, overlap, load, terms: costs }) => [
+    worker === decision.worker ? `${worker} *` : worker,
+    String(Object.values(overlap).reduce((sum, blocks) => sum + blocks, 0)),
+    String(load.activeRequests),
+    String(load.prefillTokens),
+    ...terms.map((name) => (costs[name] ?? 0).toFixed(1)),
+  ]);
+  return [
+    `request    ${decision.requestId}`,
+    `worker     ${decision.worker} by policy ${decision.policy}: ${decision.reason}`,
+    `prompt     ${decision.promptTokens} tokens; ${decision.predictedTokens} expected in its cache, ${decision.reachableTokens} reachable`,
+    `time       ${decision.decideMs.toFixed(2)} ms to decide, ${decision.queueMs.toFixed(1)} ms in the queue`,
+    '',
+    ...table([head, ...rows]),
+  ].join('\n');
+}
+
+function table(rows: readonly string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  '),
+  );
+}
