@@ -55,8 +55,10 @@ const TELLING =
 const TELLING_MAX = 6;
 const LAST_MAX = 6;
 
-/** Lines a person needs to see: the last ones that name a fault, and the very last ones; in order. */
-export function tellingLines(lines: string[]): string[] {
+/** Lines a person needs to see: the last ones that name a fault, and the very last ones; in order, each once. */
+export function tellingLines(all: string[]): string[] {
+  // A worker that died five times said the same five times; the last time counts.
+  const lines = [...new Set([...all].reverse())].reverse();
   const faults = [...lines.keys()].filter((index) => TELLING.test(lines[index]!)).slice(-TELLING_MAX);
   const last = [...lines.keys()].slice(-LAST_MAX);
   const chosen = [...new Set([...faults, ...last])].sort((a, b) => a - b);
