@@ -1,73 +1,48 @@
-/** The embedded worker: one process, one core, one HTTP server. Ends when its parent closes stdin. */
-import path from 'node:path';
-import { parseArgs } from 'node:util';
-import { recordsDir, verifyModel } from '../../model/verify.js';
-import { EventPublisher } from '../events/publisher.js';
-import { createCore } from './core/create-core.js';
-import { serve } from './server/http-server.js';
+/**
+ * The embedded worker: one process, one core, one HTTP server. Says how far its start is on stdout (`phase weights`,
+ * `phase warming`, `phase ready URL`), what went wrong on stderr, and ends when its parent closes stdin or on SIGTERM.
+ */
+import { DynamoError } from '../../errors.js';
+import { openWorker, type Worker } from './server/open-worker.js';
+import { workerOptions } from './server/worker-options.js';
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string' },
-    'model-sha256': { type: 'string' },
-    'served-name': { type: 'string', multiple: true },
-    host: { type: 'string', default: '127.0.0.1' },
-    port: { type: 'string', default: '0' },
-    context: { type: 'string', default: '8192' },
-    slots: { type: 'string', default: '4' },
-    events: { type: 'string' },
-    replay: { type: 'string' },
-    topic: { type: 'string', default: '' },
-  },
-});
+/** The way out for a shutdown that hangs: the supervisor waits longer than this before it kills. */
+const EXIT_BACKSTOP_MS = 1_500;
 
-const EXIT_BACKSTOP_MS = 2_000;
-
-process.on('uncaughtException', (error) => {
-  console.error(error);
-  process.exit(1);
-});
-
-console.log('phase weights');
-const modelPath = values.model ?? '';
-const modelSha256 =
-  values['model-sha256'] ??
-  (await verifyModel(modelPath, { expected: null, recordsDir: recordsDir(path.dirname(modelPath)) }));
-const core = await createCore({
-  modelPath,
-  modelSha256,
-  contextTokens: Number(values.context),
-  slots: Number(values.slots),
-});
-const events =
-  values.events !== undefined && values.replay !== undefined
-    ? { events: values.events, replay: values.replay, topic: values.topic }
-    : null;
-const publisher = events === null ? null : await EventPublisher.open(events);
-core.onKvEvents((events) => publisher?.publish(events));
-console.log('phase warming');
-const server = await serve({
-  core,
-  modelPath,
-  names: values['served-name'] ?? ['model'],
-  host: values.host,
-  port: Number(values.port),
-  events,
-});
-console.log(`phase ready ${server.url}`);
-
+let worker: Worker | null = null;
 let isEnding = false;
+
+process.on('uncaughtException', fail);
+process.on('SIGTERM', () => void end());
+process.on('SIGINT', () => void end());
+// A parent that dies, however it dies, closes our stdin.
+process.stdin.on('end', () => void end());
+process.stdin.on('error', () => void end());
+process.stdin.resume();
+// Nobody reads our output any more: the parent is gone, and stdin says so too.
+process.stdout.on('error', () => void end());
+
+try {
+  worker = await openWorker(workerOptions(process.argv.slice(2)), (phase) => console.log(`phase ${phase}`));
+  console.log(`phase ready ${worker.url}`);
+} catch (error) {
+  fail(error);
+}
+
+/** Cancels what runs: a stack that wants its requests finished drains before it stops its workers. */
 async function end(): Promise<void> {
   if (isEnding) return;
   isEnding = true;
   setTimeout(() => process.exit(0), EXIT_BACKSTOP_MS).unref();
-  await server.close();
-  await core.close();
-  await publisher?.close();
+  await worker?.close();
   process.exit(0);
 }
-process.on('SIGTERM', () => void end());
-process.on('SIGINT', () => void end());
-process.stdin.on('end', () => void end());
-process.stdin.on('error', () => void end());
-process.stdin.resume();
+
+function fail(error: unknown): never {
+  // The sentence is for a person; only what nobody expected needs its stack.
+  const isExpected = error instanceof DynamoError || (error as NodeJS.ErrnoException).syscall === 'listen';
+  const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : error;
+  console.error(`dynamo embedded worker: ${String(text)}`);
+  if (error instanceof DynamoError && error.remedy !== '') console.error(error.remedy);
+  process.exit(1);
+}

@@ -4,40 +4,43 @@ import type { EngineCore, TokenLogprobs } from '../types.js';
 import { CallReader } from './call-reader.js';
 import type { CompletionRequest } from './completion-request.js';
 import { StopStrings } from './stop-strings.js';
-import { callIn } from './tool-mode.js';
+import { Utf8Text } from './utf8-text.js';
+import { mayBeCalls, writtenCalls } from './written-calls.js';
 
 export type ChoiceEvent =
+  /** `tokenIds` and `logprobs` are of the tokens since the last text; the text may be empty. */
   | { kind: 'text'; text: string; tokenIds: number[]; logprobs: TokenLogprobs[] }
-  | { kind: 'call'; id: string; name: string }
-  | { kind: 'arguments'; text: string };
+  | { kind: 'call'; call: number; id: string; name: string }
+  | { kind: 'arguments'; call: number; text: string };
 
 export interface ChoiceFinish {
   reason: 'stop' | 'length' | 'tool_calls';
+  /** The stop string that ended it. */
   stop: string | null;
 }
 
 export class Choice {
   readonly #request: CompletionRequest;
   readonly #core: EngineCore;
-  readonly #decoder = new TextDecoder();
+  readonly #utf8 = new Utf8Text();
   readonly #stops: StopStrings;
-  readonly #reader: CallReader | null;
+  readonly #reader = new CallReader();
   #stop: string | null = null;
-  #named = false;
+  #isNamedTold = false;
   #tokenIds: number[] = [];
   #logprobs: TokenLogprobs[] = [];
-  /** Whole text of `auto` with tools, which may turn out to be a call. */
-  #text = '';
+  /** Text held back because it may turn out to be calls; null once it cannot, or where it never could. */
+  #held: string | null;
 
   constructor(core: EngineCore, request: CompletionRequest) {
     this.#core = core;
     this.#request = request;
-    const isForced = request.tools.kind === 'forced';
-    this.#stops = new StopStrings(isForced ? [] : request.stops, request.includeStop);
-    this.#reader = request.tools.kind === 'forced' && request.tools.named === null ? new CallReader() : null;
+    // A stop string inside forced arguments would cut them into invalid JSON.
+    this.#stops = new StopStrings(request.tools.kind === 'forced' ? [] : request.stops, request.includeStop);
+    this.#held = request.tools.kind === 'auto' ? '' : null;
   }
 
-  /** True once a stop string was found: the generation may end. */
+  /** True once a stop string was found: the generation may end, further tokens are ignored. */
   get isStopped(): boolean {
     return this.#stop !== null;
   }
@@ -46,65 +49,66 @@ export class Choice {
     if (this.isStopped) return [];
     this.#tokenIds.push(token);
     if (logprobs !== undefined) this.#logprobs.push(logprobs);
-    return this.#emit(this.#decoder.decode(this.#core.piece(token, { special: false }), { stream: true }));
-  }
-
-  /** What was held back, and how the choice ends. */
-  end(reason: 'stop' | 'length'): { events: ChoiceEvent[]; finish: ChoiceFinish } {
-    const { tools } = this.#request;
-    const tail = this.isStopped ? '' : this.#decoder.decode() + this.#stops.flush();
-    const events = tail === '' ? [] : this.#shown(tail);
-    const call = tools.kind === 'auto' ? callIn(this.#text, tools.names) : null;
-    if (tools.kind === 'auto' && this.#holds) {
-      if (call !== null)
-        return {
-          events: [newCall(call.name), { kind: 'arguments', text: call.arguments }],
-          finish: { reason: 'tool_calls', stop: null },
-        };
-      events.push(this.#piece(this.#text));
-    }
-    // As vLLM: a call the client named ends with `stop`, one that was merely required with `tool_calls`.
-    const isCall = tools.kind === 'forced' && tools.named === null && reason === 'stop';
-    return {
-      events,
-      finish: { reason: this.isStopped ? 'stop' : isCall ? 'tool_calls' : reason, stop: this.#stop },
-    };
-  }
-
-  #emit(text: string): ChoiceEvent[] {
-    if (text === '') return [];
-    const { text: safe, stop } = this.#stops.push(text);
+    const { text, stop } = this.#stops.push(this.#utf8.push(this.#core.piece(token, { special: false })));
     this.#stop = stop;
-    return safe === '' ? [] : this.#shown(safe);
+    return this.#shown(text);
+  }
+
+  /** What was held back, and how the choice ends. Called once, after the last token. */
+  end(reason: 'stop' | 'length'): { events: ChoiceEvent[]; finish: ChoiceFinish } {
+    const events = this.isStopped ? [] : this.#shown(this.#stops.flush());
+    const calls = this.#endHeld(events);
+    const owesTokens = this.#request.returnTokenIds || this.#request.logprobs !== null;
+    if (owesTokens && this.#tokenIds.length > 0) events.push(this.#piece(''));
+    return { events, finish: { reason: this.#reason(reason, calls), stop: this.#stop } };
+  }
+
+  /** Tells held text as what it turned out to be; the number of calls. */
+  #endHeld(events: ChoiceEvent[]): number {
+    const { tools } = this.#request;
+    const text = this.#held ?? '';
+    this.#held = null;
+    if (tools.kind !== 'auto' || text === '') return 0;
+    const written = writtenCalls(text, tools.names);
+    const calls = tools.isParallel ? written : written.slice(0, 1);
+    if (calls.length === 0) events.push(this.#piece(text));
+    for (const [call, { name, arguments: args }] of calls.entries()) {
+      events.push(newCall(call, name), { kind: 'arguments', call, text: args });
+    }
+    return calls.length;
+  }
+
+  /** As vLLM: a call the client named ends with `stop`, one that was merely required with `tool_calls`. */
+  #reason(reason: 'stop' | 'length', calls: number): ChoiceFinish['reason'] {
+    const { tools } = this.#request;
+    if (calls > 0) return 'tool_calls';
+    const isWholeCall = tools.kind === 'forced' && tools.named === null && reason === 'stop';
+    return isWholeCall ? 'tool_calls' : this.isStopped ? 'stop' : reason;
   }
 
   #shown(text: string): ChoiceEvent[] {
     const { tools } = this.#request;
+    if (text === '') return [];
     if (tools.kind === 'forced')
-      return tools.named === null ? this.#called(text) : this.#namedCall(tools.named, text);
-    if (tools.kind !== 'auto') return [this.#piece(text)];
-    const held = this.#holds;
-    this.#text += text;
-    if (this.#holds) return [];
-    return [this.#piece(held ? this.#text : text)];
+      return tools.named === null ? this.#anyCall(text) : this.#namedCall(tools.named, text);
+    if (this.#held === null) return [this.#piece(text)];
+    this.#held += text;
+    if (mayBeCalls(this.#held)) return [];
+    const all = this.#held;
+    this.#held = null;
+    return [this.#piece(all)];
   }
 
-  /** Text that begins like a call is held back until its end says whether it is one. */
-  get #holds(): boolean {
-    const start = this.#text.trimStart();
-    return start === '' || start.startsWith('{') || '<tool_call>'.startsWith(start.slice(0, 11));
-  }
-
-  #called(text: string): ChoiceEvent[] {
-    return (this.#reader?.push(text) ?? []).map((piece) =>
-      piece.kind === 'start' ? newCall(piece.name) : piece,
-    );
+  #anyCall(text: string): ChoiceEvent[] {
+    return this.#reader
+      .push(text)
+      .map((piece) => (piece.kind === 'start' ? newCall(0, piece.name) : { ...piece, call: 0 }));
   }
 
   #namedCall(name: string, text: string): ChoiceEvent[] {
-    if (this.#named) return [{ kind: 'arguments', text }];
-    this.#named = true;
-    return [newCall(name), { kind: 'arguments', text: text.trimStart() }];
+    const start = this.#isNamedTold ? [] : [newCall(0, name)];
+    this.#isNamedTold = true;
+    return [...start, { kind: 'arguments', call: 0, text }];
   }
 
   #piece(text: string): ChoiceEvent {
@@ -115,6 +119,6 @@ export class Choice {
   }
 }
 
-function newCall(name: string): ChoiceEvent {
-  return { kind: 'call', id: `chatcmpl-tool-${randomBytes(8).toString('hex')}`, name };
+function newCall(call: number, name: string): ChoiceEvent {
+  return { kind: 'call', call, id: `chatcmpl-tool-${randomBytes(8).toString('hex')}`, name };
 }

@@ -1,166 +1,187 @@
-/** Answers and stream chunks in vLLM's shapes. */
+/** Answers and stream chunks in vLLM 0.32's shapes. Fields vLLM always sends as null are sent as null. */
 import type { EngineCore, TokenLogprobs } from '../types.js';
 import type { ChoiceEvent, ChoiceFinish } from './choice.js';
 import type { CompletionRequest } from './completion-request.js';
+import { chatLogprobs, textLogprobs } from './logprob-fields.js';
 
 export interface UsageCounts {
   prompt: number;
   completion: number;
   cached: number;
+  /** Prompt tokens in full blocks that were not cached before. */
+  created: number;
 }
 
-export function usageFields({ prompt, completion, cached }: UsageCounts): Record<string, unknown> {
+type Json = Record<string, unknown>;
+
+/** What every chunk and answer of one request shares. */
+export class Frames {
+  readonly #core: EngineCore;
+  readonly #request: CompletionRequest;
+  readonly #created: number;
+
+  /** `created`: Unix seconds. */
+  constructor(core: EngineCore, request: CompletionRequest, created: number) {
+    this.#core = core;
+    this.#request = request;
+    this.#created = created;
+  }
+
+  /** First chunk of each choice of a chat. */
+  role(index: number, usage: UsageCounts): Json {
+    const choice = { index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null };
+    return { ...this.#chunk(choice, usage), prompt_token_ids: this.#promptIds(), prompt_text: null };
+  }
+
+  /** `place.isFirst`: no delta of this choice was sent yet; `place.offset`: characters of its text so far. */
+  delta(
+    index: number,
+    event: ChoiceEvent,
+    place: { isFirst: boolean; offset: number },
+    usage: UsageCounts,
+  ): Json {
+    const { kind, returnTokenIds } = this.#request;
+    if (event.kind !== 'text') {
+      const delta = { content: null, tool_calls: [callDelta(event)] };
+      return this.#chunk({ index, delta, logprobs: null, finish_reason: null, token_ids: null }, usage);
+    }
+    const logprobs = this.#logprobs(event.logprobs, place.offset);
+    const token_ids = returnTokenIds ? event.tokenIds : null;
+    if (kind === 'chat') {
+      const delta = { content: event.text };
+      return this.#chunk({ index, delta, logprobs, finish_reason: null, token_ids }, usage);
+    }
+    const prompt_token_ids = place.isFirst ? this.#promptIds() : null;
+    const end = { finish_reason: null, stop_reason: null, prompt_token_ids, token_ids };
+    return this.#chunk({ index, text: event.text, logprobs, ...end }, usage);
+  }
+
+  finish(index: number, finish: ChoiceFinish, usage: UsageCounts): Json {
+    const end = { logprobs: null, finish_reason: finish.reason, stop_reason: finish.stop };
+    const choice =
+      this.#request.kind === 'chat'
+        ? { index, delta: {}, ...end, token_ids: null }
+        : { index, text: '', ...end, prompt_token_ids: null, token_ids: null };
+    return this.#chunk(choice, usage);
+  }
+
+  /** Last chunk of a stream that asked for it. */
+  usage(usage: UsageCounts): Json {
+    const { prompt_tokens_details: details, ...counts } = usageFields(usage);
+    return {
+      ...this.#head(),
+      choices: [],
+      usage: { ...counts, prompt_tokens_details: details },
+      system_fingerprint: this.#fingerprint(),
+    };
+  }
+
+  /** A whole choice, from the same events a stream would have sent. */
+  choice(index: number, events: readonly ChoiceEvent[], finish: ChoiceFinish): Json {
+    const texts = events.filter((event) => event.kind === 'text');
+    const text = texts.map((event) => event.text).join('');
+    const logprobs = this.#logprobs(
+      texts.flatMap((event) => event.logprobs),
+      0,
+    );
+    const token_ids = this.#request.returnTokenIds ? texts.flatMap((event) => event.tokenIds) : null;
+    const end = { logprobs, finish_reason: finish.reason, stop_reason: finish.stop, token_ids };
+    if (this.#request.kind === 'chat')
+      return { index, message: message(text, callsOf(events)), ...end, routed_experts: null };
+    const prompt_token_ids = this.#promptIds();
+    return { index, text, ...end, prompt_logprobs: null, prompt_token_ids, routed_experts: null };
+  }
+
+  answer(choices: Json[], usage: UsageCounts): Json {
+    const { prompt_tokens_details: details, ...counts } = usageFields(usage);
+    const isChat = this.#request.kind === 'chat';
+    return {
+      ...this.#head(),
+      object: isChat ? 'chat.completion' : 'text_completion',
+      choices,
+      service_tier: null,
+      system_fingerprint: this.#fingerprint(),
+      usage: {
+        ...counts,
+        prompt_tokens_details: { ...details, multimodal_tokens: null },
+        completion_tokens_details: null,
+      },
+      ...(isChat ? { prompt_logprobs: null, prompt_token_ids: this.#promptIds(), prompt_text: null } : {}),
+      kv_transfer_params: null,
+    };
+  }
+
+  #head(): Json {
+    const { id, kind, model } = this.#request;
+    const object = kind === 'chat' ? 'chat.completion.chunk' : 'text_completion';
+    return { id, object, created: this.#created, model };
+  }
+
+  #chunk(choice: Json, usage: UsageCounts): Json {
+    const chunk = { ...this.#head(), choices: [choice] };
+    if (!this.#request.continuousUsage) return chunk;
+    const { prompt_tokens_details: _, ...counts } = usageFields(usage);
+    return { ...chunk, usage: { ...counts, completion_tokens_details: null } };
+  }
+
+  #promptIds(): number[] | null {
+    return this.#request.returnTokenIds ? Array.from(this.#request.tokens) : null;
+  }
+
+  #logprobs(entries: readonly TokenLogprobs[], offset: number): unknown {
+    if (this.#request.logprobs === null || entries.length === 0) return null;
+    return this.#request.kind === 'chat'
+      ? chatLogprobs(this.#core, entries)
+      : textLogprobs(this.#core, entries, offset);
+  }
+
+  #fingerprint(): string {
+    const { libraryVersion, modelSha256 } = this.#core.info;
+    return `llama.cpp-${libraryVersion}-${modelSha256.slice(0, 8)}`;
+  }
+}
+
+function usageFields({ prompt, completion, cached, created }: UsageCounts) {
   return {
     prompt_tokens: prompt,
     total_tokens: prompt + completion,
     completion_tokens: completion,
-    prompt_tokens_details: { cached_tokens: cached, created_cache_tokens: null },
+    prompt_tokens_details: { cached_tokens: cached, created_cache_tokens: created },
   };
 }
 
-/** One `data:` value of a stream; `choice` null for the usage chunk. */
-export function chunk(
-  request: CompletionRequest,
-  created: number,
-  choice: Record<string, unknown> | null,
-  usage?: UsageCounts,
-): Record<string, unknown> {
-  return {
-    id: request.id,
-    object: request.kind === 'chat' ? 'chat.completion.chunk' : 'text_completion',
-    created,
-    model: request.model,
-    choices: choice === null ? [] : [choice],
-    ...(usage === undefined ? {} : { usage: usageFields(usage) }),
-  };
+function callDelta(event: Exclude<ChoiceEvent, { kind: 'text' }>): Json {
+  return event.kind === 'call'
+    ? { id: event.id, type: 'function', index: event.call, function: { name: event.name } }
+    : { index: event.call, function: { arguments: event.text } };
 }
 
-export function deltaChoice(
-  core: EngineCore,
-  request: CompletionRequest,
-  index: number,
-  event: ChoiceEvent,
-  callIndex: number,
-): Record<string, unknown> {
-  const base = { index, finish_reason: null };
-  if (event.kind === 'text') {
-    const logprobs = logprobFields(core, request, event.logprobs);
-    const ids = request.returnTokenIds ? event.tokenIds : null;
-    const text = request.kind === 'chat' ? { delta: { content: event.text } } : { text: event.text };
-    return { ...base, ...text, logprobs, token_ids: ids };
-  }
-  const call =
-    event.kind === 'call'
-      ? { id: event.id, type: 'function', index: callIndex, function: { name: event.name } }
-      : { index: callIndex, function: { arguments: event.text } };
-  return { ...base, delta: { content: null, tool_calls: [call] }, logprobs: null, token_ids: null };
+interface Call {
+  id: string;
+  type: 'function';
+  function: { name: string; arguments: string };
 }
 
-export function finishChoice(
-  request: CompletionRequest,
-  index: number,
-  finish: ChoiceFinish,
-): Record<string, unknown> {
-  const empty = request.kind === 'chat' ? { delta: {} } : { text: '' };
-  return {
-    index,
-    ...empty,
-    logprobs: null,
-    finish_reason: finish.reason,
-    stop_reason: finish.stop,
-    token_ids: null,
-  };
-}
-
-/** A whole choice, from the same events a stream would have sent. */
-export function wholeChoice(
-  core: EngineCore,
-  request: CompletionRequest,
-  index: number,
-  events: readonly ChoiceEvent[],
-  finish: ChoiceFinish,
-): Record<string, unknown> {
-  const texts = events.filter((event) => event.kind === 'text');
-  const text = texts.map((event) => event.text).join('');
-  const logprobs = logprobFields(
-    core,
-    request,
-    texts.flatMap((event) => event.logprobs),
-  );
-  const common = {
-    index,
-    logprobs,
-    finish_reason: finish.reason,
-    stop_reason: finish.stop,
-    token_ids: request.returnTokenIds ? texts.flatMap((event) => event.tokenIds) : null,
-  };
-  if (request.kind === 'text') return { ...common, text };
-  const calls = callsOf(events);
-  return {
-    ...common,
-    message: {
-      role: 'assistant',
-      content: text,
-      refusal: null,
-      ...(calls.length === 0 ? {} : { tool_calls: calls }),
-      reasoning: null,
-    },
-  };
-}
-
-export function wholeAnswer(
-  request: CompletionRequest,
-  created: number,
-  choices: Record<string, unknown>[],
-  usage: UsageCounts,
-): Record<string, unknown> {
-  return {
-    id: request.id,
-    object: request.kind === 'chat' ? 'chat.completion' : 'text_completion',
-    created,
-    model: request.model,
-    choices,
-    usage: usageFields(usage),
-    ...(request.returnTokenIds ? { prompt_token_ids: Array.from(request.tokens) } : {}),
-  };
-}
-
-function callsOf(
-  events: readonly ChoiceEvent[],
-): { id: string; type: 'function'; function: { name: string; arguments: string } }[] {
-  const calls: ReturnType<typeof callsOf> = [];
+function callsOf(events: readonly ChoiceEvent[]): Call[] {
+  const calls: Call[] = [];
   for (const event of events) {
     if (event.kind === 'call')
       calls.push({ id: event.id, type: 'function', function: { name: event.name, arguments: '' } });
-    const last = calls.at(-1);
-    if (event.kind === 'arguments' && last !== undefined) last.function.arguments += event.text;
+    const current = event.kind === 'arguments' ? calls[event.call] : undefined;
+    if (event.kind === 'arguments' && current !== undefined) current.function.arguments += event.text;
   }
   return calls;
 }
 
-function logprobFields(
-  core: EngineCore,
-  request: CompletionRequest,
-  entries: readonly TokenLogprobs[],
-): unknown {
-  if (request.logprobs === null || entries.length === 0) return null;
-  const shown = (token: number, logprob: number) => {
-    const bytes = core.piece(token, { special: true });
-    return { token: new TextDecoder().decode(bytes), logprob, bytes: Array.from(bytes) };
-  };
-  if (request.kind === 'chat') {
-    return {
-      content: entries.map(({ token, logprob, top }) => ({
-        ...shown(token, logprob),
-        top_logprobs: top.map((entry) => shown(entry.token, entry.logprob)),
-      })),
-    };
-  }
+function message(content: string, calls: Call[]): Json {
   return {
-    tokens: entries.map(({ token, logprob }) => shown(token, logprob).token),
-    token_logprobs: entries.map(({ logprob }) => logprob),
-    top_logprobs: entries.map(({ top }) =>
-      Object.fromEntries(top.map((entry) => [shown(entry.token, 0).token, entry.logprob])),
-    ),
+    role: 'assistant',
+    content,
+    refusal: null,
+    annotations: null,
+    audio: null,
+    function_call: null,
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    reasoning: null,
   };
 }

@@ -1,184 +1,179 @@
 /** Runs one completion request: its choices as jobs of the core, its answer whole or as a stream. */
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { CoreFinish, CoreHandle } from '../types.js';
-import { Choice, type ChoiceEvent, type ChoiceFinish } from './choice.js';
-import { type CompletionRequest, decodeCompletion } from './completion-request.js';
-import { chunk, deltaChoice, finishChoice, type UsageCounts, wholeAnswer, wholeChoice } from './frames.js';
-import { ApiError, type ServerContext } from './prompt.js';
+import type { CoreFinish, CoreHandle, CoreJob, EngineCore, TokenLogprobs } from '../types.js';
+import { toApiError } from './api-error.js';
+import { Choice, type ChoiceEvent } from './choice.js';
+import { type CompletionRequest, decodeCompletion, type RequestContext } from './completion-request.js';
+import { type Body, textField } from './fields.js';
+import { Frames, type UsageCounts } from './frames.js';
+import { sendJson } from './reply.js';
+import type { WorkerMetrics } from './worker-metrics.js';
 
-/** Resolves when the answer has been written or the client is gone; rejects before anything was sent. */
+export interface GenerateContext extends RequestContext {
+  metrics: WorkerMetrics;
+}
+
+const ID_CHARS_MAX = 256;
+
+/**
+ * Resolves when the answer has been written or the client is gone. Rejects with what went wrong as long as
+ * nothing was sent; later failures are the stream's last event. A closed connection cancels the jobs.
+ */
 export async function answerCompletion(
-  context: ServerContext,
-  body: Record<string, unknown>,
+  context: GenerateContext,
+  body: Body,
   kind: 'chat' | 'text',
   response: ServerResponse,
 ): Promise<void> {
-  const given =
-    typeof body['request_id'] === 'string'
-      ? body['request_id'].slice(0, 256)
-      : randomBytes(8).toString('hex');
-  const request = decodeCompletion(context, body, kind, `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${given}`);
+  const given = textField(body, 'request_id') ?? randomBytes(8).toString('hex');
+  const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${given.slice(0, ID_CHARS_MAX)}`;
+  const request = decodeCompletion(context, body, kind, id);
+  if (response.destroyed) return;
   await new Generation(context, request, response).run();
 }
 
 class Generation {
-  readonly #context: ServerContext;
+  readonly #core: EngineCore;
+  readonly #metrics: WorkerMetrics;
   readonly #request: CompletionRequest;
   readonly #response: ServerResponse;
-  readonly #created = Math.floor(Date.now() / 1000);
+  readonly #frames: Frames;
   readonly #startedAt = performance.now();
   readonly #usage: UsageCounts;
   readonly #handles: CoreHandle[] = [];
-  #lastTokenAt: number | null = null;
 
-  constructor(context: ServerContext, request: CompletionRequest, response: ServerResponse) {
-    this.#context = context;
+  constructor({ core, metrics }: GenerateContext, request: CompletionRequest, response: ServerResponse) {
+    this.#core = core;
+    this.#metrics = metrics;
     this.#request = request;
     this.#response = response;
-    this.#usage = { prompt: request.tokens.length, completion: 0, cached: 0 };
+    this.#frames = new Frames(core, request, Math.floor(Date.now() / 1000));
+    this.#usage = { prompt: request.tokens.length, completion: 0, cached: 0, created: 0 };
   }
 
   async run(): Promise<void> {
-    const onClose = () => {
-      for (const handle of this.#handles) handle.cancel();
-    };
-    this.#response.on('close', onClose);
+    this.#response.on('close', () => this.#cancel());
     try {
-      const choices = await Promise.all(
-        Array.from({ length: this.#request.n }, (_, index) => this.#choice(index)),
-      );
+      const indexes = Array.from({ length: this.#request.n }, (_, index) => index);
+      const choices = await Promise.all(indexes.map((index) => this.#choice(index)));
       if (this.#response.destroyed) return;
       if (this.#request.isStream) this.#endStream();
-      else this.#answer(choices.filter((choice) => choice !== null));
+      else sendJson(this.#response, 200, this.#frames.answer(choices, this.#usage));
     } catch (error) {
-      onClose();
+      this.#cancel();
       if (!this.#response.headersSent) throw error;
-      this.#send({
-        error: { message: (error as Error).message, type: 'InternalServerError', param: null, code: 500 },
-      });
+      this.#send(toApiError(error).body);
       this.#response.end('data: [DONE]\n\n');
     }
   }
 
-  /** Resolves with the whole choice, or null when it was streamed or cancelled. */
-  #choice(index: number): Promise<Record<string, unknown> | null> {
-    const { core, metrics } = this.#context;
-    const choice = new Choice(core, this.#request);
-    const kept: ChoiceEvent[] = [];
-    const emit = (events: ChoiceEvent[]) => {
-      if (this.#request.isStream) for (const event of events) this.#sendDelta(index, event);
-      else kept.push(...events);
-    };
+  #cancel(): void {
+    for (const handle of this.#handles) handle.cancel();
+  }
+
+  /** Resolves with the whole choice, empty where it was streamed or cancelled. */
+  #choice(index: number): Promise<Record<string, unknown>> {
+    const run = new ChoiceRun(index, this.#core, this.#request);
+    const timing = this.#metrics.choice(this.#startedAt);
     return new Promise((resolve, reject) => {
-      const end = (reason: CoreFinish, error?: Error) => {
-        metrics.ended(reason, performance.now() - this.#startedAt);
-        if (reason === 'error') return reject(jobError(error));
-        if (reason === 'cancelled' && !choice.isStopped) return resolve(null);
-        const { events, finish } = choice.end(reason === 'length' ? 'length' : 'stop');
-        emit(events);
-        if (this.#request.isStream) this.#send(this.#chunk(finishChoice(this.#request, index, finish)));
-        resolve(this.#request.isStream ? null : this.#whole(index, kept, finish));
+      const onToken = (token: number, logprobs?: TokenLogprobs): void => {
+        timing.token();
+        this.#usage.completion += 1;
+        this.#emit(run, run.choice.token(token, logprobs));
+        if (run.choice.isStopped) handle.cancel();
       };
-      const handle = core.submit({
-        ...this.#job(index),
-        onStart: (cached) => this.#started(index, cached),
-        onToken: (token, logprobs) => {
-          this.#counted();
-          emit(choice.token(token, logprobs));
-          if (choice.isStopped) handle.cancel();
-        },
-        onEnd: end,
-      });
+      const onEnd = (reason: CoreFinish, error?: Error): void => {
+        // Cancelled by ourselves, because a stop string came.
+        const ended = reason === 'cancelled' && run.choice.isStopped ? 'stop' : reason;
+        timing.end(ended);
+        if (ended === 'error') reject(error ?? new Error('the generation failed'));
+        else resolve(ended === 'cancelled' ? {} : this.#finish(run, ended));
+      };
+      const job = this.#job(index, { onStart: (cached) => this.#started(run, cached), onToken, onEnd });
+      const handle = this.#core.submit(job);
       this.#handles.push(handle);
     });
   }
 
-  #job(index: number) {
+  #job(index: number, callbacks: Pick<CoreJob, 'onStart' | 'onToken' | 'onEnd'>): CoreJob {
     const { tokens, maxTokens, priority, cacheSalt, ignoreEos, stopTokens, logprobs, sampling } =
       this.#request;
     // Choices of one request must differ although they share a seed.
-    const seeded =
-      sampling.seed === undefined ? sampling : { ...sampling, seed: (sampling.seed + index) % 2 ** 32 };
-    return {
-      tokens,
-      maxTokens,
-      sampling: seeded,
-      priority,
-      cacheSalt,
-      ignoreEos,
-      stopTokens,
-      ...(logprobs === null ? {} : { logprobs }),
-    };
+    const seed = sampling.seed === undefined ? {} : { seed: (sampling.seed + index) % 2 ** 32 };
+    const top = logprobs === null ? {} : { logprobs };
+    const bounds = { maxTokens, ignoreEos, stopTokens, ...top };
+    return { tokens, sampling: { ...sampling, ...seed }, priority, cacheSalt, ...bounds, ...callbacks };
   }
 
-  #started(index: number, cached: number): void {
-    if (index === 0) this.#usage.cached = cached;
+  /** The headers wait for this moment, so that a grammar the core refuses is still an error with a status. */
+  #started(run: ChoiceRun, cached: number): void {
+    if (run.index === 0) this.#countCached(cached);
     if (!this.#request.isStream) return;
-    if (!this.#response.headersSent)
-      this.#response.writeHead(200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache',
-      });
-    if (this.#request.kind === 'chat') {
-      this.#send(
-        this.#chunk({
-          index,
-          delta: { role: 'assistant', content: '' },
-          logprobs: null,
-          finish_reason: null,
-        }),
-      );
+    if (!this.#response.headersSent) this.#response.writeHead(200, STREAM_HEADERS);
+    if (this.#request.kind === 'chat') this.#send(this.#frames.role(run.index, this.#usage));
+  }
+
+  #countCached(cached: number): void {
+    const { blockTokens } = this.#core.info;
+    const inBlocks = Math.floor(this.#usage.prompt / blockTokens) * blockTokens;
+    this.#usage.cached = cached;
+    this.#usage.created = Math.max(0, inBlocks - cached);
+  }
+
+  #emit(run: ChoiceRun, events: ChoiceEvent[]): void {
+    if (!this.#request.isStream) {
+      run.events.push(...events);
+      return;
+    }
+    for (const event of events) {
+      this.#send(this.#frames.delta(run.index, event, run.place(), this.#usage));
+      run.sent(event);
     }
   }
 
-  #counted(): void {
-    const now = performance.now();
-    if (this.#lastTokenAt === null) this.#context.metrics.firstToken(now - this.#startedAt);
-    else this.#context.metrics.nextToken(now - this.#lastTokenAt);
-    this.#lastTokenAt = now;
-    this.#usage.completion += 1;
+  #finish(run: ChoiceRun, reason: 'stop' | 'length'): Record<string, unknown> {
+    const { events, finish } = run.choice.end(reason);
+    this.#emit(run, events);
+    if (!this.#request.isStream) return this.#frames.choice(run.index, run.events, finish);
+    this.#send(this.#frames.finish(run.index, finish, this.#usage));
+    return {};
   }
 
-  #sendDelta(index: number, event: ChoiceEvent): void {
-    this.#send(this.#chunk(deltaChoice(this.#context.core, this.#request, index, event, 0)));
-  }
-
-  #chunk(choice: Record<string, unknown>): Record<string, unknown> {
-    return chunk(
-      this.#request,
-      this.#created,
-      choice,
-      this.#request.continuousUsage ? this.#usage : undefined,
-    );
-  }
-
-  #whole(index: number, events: ChoiceEvent[], finish: ChoiceFinish): Record<string, unknown> {
-    return wholeChoice(this.#context.core, this.#request, index, events, finish);
+  #endStream(): void {
+    if (this.#request.includeUsage) this.#send(this.#frames.usage(this.#usage));
+    this.#response.end('data: [DONE]\n\n');
   }
 
   #send(value: unknown): void {
     this.#response.write(`data: ${JSON.stringify(value)}\n\n`);
   }
-
-  #endStream(): void {
-    if (this.#request.includeUsage) this.#send(chunk(this.#request, this.#created, null, this.#usage));
-    this.#response.end('data: [DONE]\n\n');
-  }
-
-  #answer(choices: Record<string, unknown>[]): void {
-    if (choices.length < this.#request.n) return;
-    const body = JSON.stringify(wholeAnswer(this.#request, this.#created, choices, this.#usage));
-    this.#response
-      .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-      .end(body);
-  }
 }
 
-/** A grammar that cannot be compiled is the request's fault, everything else ours. */
-function jobError(error: Error | undefined): ApiError {
-  const message = error?.message ?? 'generation failed';
-  return /grammar/i.test(message)
-    ? new ApiError(400, 'BadRequestError', message)
-    : new ApiError(500, 'InternalServerError', message);
+const STREAM_HEADERS = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
+
+/** One choice on its way: what it said, and where its stream is. */
+class ChoiceRun {
+  readonly choice: Choice;
+  /** Kept for a whole answer. */
+  readonly events: ChoiceEvent[] = [];
+  #isFirst = true;
+  #offset = 0;
+
+  constructor(
+    readonly index: number,
+    core: EngineCore,
+    request: CompletionRequest,
+  ) {
+    this.choice = new Choice(core, request);
+  }
+
+  place(): { isFirst: boolean; offset: number } {
+    return { isFirst: this.#isFirst, offset: this.#offset };
+  }
+
+  sent(event: ChoiceEvent): void {
+    this.#isFirst = false;
+    if (event.kind === 'text') this.#offset += event.text.length;
+  }
 }

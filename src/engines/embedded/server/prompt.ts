@@ -1,57 +1,85 @@
 /** From a request body to prompt tokens. */
 import { type ChatTemplate, renderChat } from '../../../model/chat-template.js';
-import type { EventEndpoints } from '../../../plan/types.js';
 import type { EngineMessage, EngineTool } from '../../../request/engine-body.js';
 import type { EngineCore } from '../types.js';
-import type { WorkerMetrics } from './metrics.js';
+import { badRequest, invalidField, missingField } from './api-error.js';
+import { type Body, isObject, objectField, tokenIds } from './fields.js';
 
-/** An error in vLLM's envelope. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    readonly type: string,
-    message: string,
-    readonly param: string | null = null,
-  ) {
-    super(message);
-  }
-}
-
-export interface ServerContext {
+export interface PromptContext {
   core: EngineCore;
-  names: string[];
   template: ChatTemplate;
+  /** Whether plain text is preceded by the model's first token. */
   addBos: boolean;
-  metrics: WorkerMetrics;
-  events: EventEndpoints | null;
 }
 
-/** Chat (`messages`) or plain prompt (`prompt`: text or token ids). */
-export function promptTokens(context: ServerContext, body: Record<string, unknown>): Uint32Array {
-  const { core, template, addBos } = context;
-  if (body['messages'] !== undefined) {
-    if (!Array.isArray(body['messages']) || body['messages'].length === 0)
-      throw new ApiError(400, 'BadRequestError', 'messages must be a list with entries', 'messages');
-    // The gateway has rendered and tokenized this very chat already, proven equal at the start.
-    if (body['prompt_token_ids'] !== undefined)
-      return tokenIds(context, body['prompt_token_ids'], 'prompt_token_ids');
-    const text = renderChat(template, {
-      messages: body['messages'] as EngineMessage[],
-      tools: (body['tools'] as EngineTool[] | undefined) ?? [],
-      addGenerationPrompt: body['add_generation_prompt'] !== false,
-      kwargs: (body['chat_template_kwargs'] as Record<string, unknown> | undefined) ?? {},
-    });
-    return core.tokenize(text, { addSpecial: false, parseSpecial: true });
+/** The tokens of `messages` (and `tools`) in the model's own template, which writes the first token by itself. */
+export function chatTokens({ core, template }: PromptContext, body: Body): Uint32Array {
+  const messages = body['messages'] ?? undefined;
+  if (messages === undefined) throw missingField('messages', body);
+  if (!Array.isArray(messages)) throw invalidField('messages', 'Input should be a valid list', messages);
+  if (messages.length === 0) throw badRequest('messages must not be empty', 'messages');
+  const text = renderChat(template, {
+    messages: messages.map(messageOf),
+    tools: toolEntries(body),
+    addGenerationPrompt: body['add_generation_prompt'] !== false,
+    kwargs: objectField(body, 'chat_template_kwargs') ?? {},
+  });
+  return core.tokenize(text, { addSpecial: false, parseSpecial: true });
+}
+
+/** The tokens of `prompt`: a text, token ids, or a list of exactly one of these. */
+export function plainTokens(context: PromptContext, body: Body): Uint32Array {
+  const given = body['prompt'] ?? undefined;
+  if (given === undefined) throw missingField('prompt', body);
+  const prompt = isListOfPrompts(given) ? onlyPrompt(given) : given;
+  if (typeof prompt !== 'string')
+    return Uint32Array.from(tokenIds(prompt, 'prompt', context.core.info.vocabTokens));
+  const addSpecial = body['add_special_tokens'] !== false && context.addBos;
+  return context.core.tokenize(prompt, { addSpecial, parseSpecial: true });
+}
+
+/** The functions of `tools`, each with a name. */
+export function toolEntries(body: Body): EngineTool[] {
+  const tools = body['tools'] ?? [];
+  if (!Array.isArray(tools)) throw invalidField('tools', 'Input should be a valid list', tools);
+  for (const [index, tool] of tools.entries()) {
+    const isFunction =
+      isObject(tool) &&
+      isObject(tool['function']) &&
+      typeof tool['function']['name'] === 'string' &&
+      tool['function']['name'] !== '';
+    if (!isFunction) throw invalidField(`tools.${index}`, 'Input should be a function with a name', tool);
   }
-  const prompt = body['prompt'];
-  if (typeof prompt === 'string') return core.tokenize(prompt, { addSpecial: addBos, parseSpecial: true });
-  return tokenIds(context, Array.isArray(prompt) && Array.isArray(prompt[0]) ? prompt[0] : prompt, 'prompt');
+  return tools as EngineTool[];
 }
 
-function tokenIds({ core }: ServerContext, value: unknown, param: string): Uint32Array {
-  const isId = (id: unknown) =>
-    Number.isInteger(id) && (id as number) >= 0 && (id as number) < core.info.vocabTokens;
-  if (Array.isArray(value) && value.length > 0 && value.every(isId))
-    return Uint32Array.from(value as number[]);
-  throw new ApiError(400, 'BadRequestError', `${param} must be text or a list of token ids`, param);
+/** One message as templates expect it: fields a client left out or set to null are equal. */
+function messageOf(message: unknown, index: number): EngineMessage {
+  const at = `messages.${index}`;
+  if (!isObject(message)) throw invalidField(at, 'Input should be a valid dictionary', message);
+  if (typeof message['role'] !== 'string') throw missingField(`${at}.role`, message);
+  const { content = null, tool_calls: calls, ...rest } = message;
+  const isContent =
+    content === null ||
+    typeof content === 'string' ||
+    (Array.isArray(content) && content.every((part) => isObject(part)));
+  if (!isContent)
+    throw invalidField(`${at}.content`, 'Input should be a valid string or list of parts', content);
+  const isCalls = Array.isArray(calls) && calls.every((call) => isObject(call) && isObject(call['function']));
+  if (!isCalls && calls !== undefined && calls !== null)
+    throw invalidField(`${at}.tool_calls`, 'Input should be a list of function calls', calls);
+  const given = Array.isArray(calls) && calls.length > 0 ? { tool_calls: calls } : {};
+  return { ...rest, content, ...given } as EngineMessage;
+}
+
+function isListOfPrompts(value: unknown): value is unknown[] {
+  return Array.isArray(value) && (typeof value[0] === 'string' || Array.isArray(value[0]));
+}
+
+function onlyPrompt(prompts: unknown[]): unknown {
+  if (prompts.length === 1) return prompts[0];
+  throw badRequest(
+    `This engine takes one prompt per request, got ${prompts.length}. Send one request for each.`,
+    'prompt',
+  );
 }
