@@ -1,4 +1,5 @@
 /** `dynamo bench live`: conversations on real workers. What is measured is said in `definition`. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineMessage } from '../request/engine-body.js';
 import type { OwnStack } from './own-stack.js';
 import { type Spread, spread } from './statistics.js';
@@ -48,7 +49,7 @@ export async function benchSessions(
   const cachedTokens = sum((result) => result.cachedTokens);
   return {
     router,
-    definition: `${size.sessions} sessions of ${size.turns} turns at once; tokens as reported by the engines; reachable = what one unlimited cache would have given`,
+    definition: `${size.sessions} sessions of ${size.turns} turns at once, seeded pauses under a second between turns; tokens as reported by the engines; reachable = what one unlimited cache would have given`,
     requests: results.length,
     promptTokens,
     cachedTokens,
@@ -69,12 +70,15 @@ export async function benchSecondTurn(stack: OwnStack, conversations: number): P
   const pairs: { first: ProbeResult; second: ProbeResult }[] = [];
   for (let index = 0; index < conversations; index += 1) {
     const messages: EngineMessage[] = [{ role: 'user', content: `${prose(7000 + index, 1_900)} Summarise.` }];
-    const first = await ask(stack, messages, `second-turn-${index}`);
+    const first = await ask(stack, messages, { session: `second-turn-${index}`, maxTokens: ANSWER_TOKENS });
     messages.push(
       { role: 'assistant', content: first.text },
       { role: 'user', content: 'And in one sentence?' },
     );
-    pairs.push({ first, second: await ask(stack, messages, `second-turn-${index}`) });
+    pairs.push({
+      first,
+      second: await ask(stack, messages, { session: `second-turn-${index}`, maxTokens: ANSWER_TOKENS }),
+    });
   }
   const ttft = (result: ProbeResult) => result.ttftMs ?? result.totalMs;
   return {
@@ -91,15 +95,20 @@ async function runSession(stack: OwnStack, script: SessionScript): Promise<Probe
   const messages = opening(script);
   const results: ProbeResult[] = [];
   for (const turn of script.turns) {
-    messages.push({ role: 'user', content: turn });
-    const result = await ask(stack, messages, script.id);
+    await sleep(turn.thinkMs);
+    messages.push({ role: 'user', content: turn.text });
+    const result = await ask(stack, messages, { session: script.id, maxTokens: turn.answerTokens });
     messages.push({ role: 'assistant', content: result.text });
     results.push(result);
   }
   return results;
 }
 
-function ask(stack: OwnStack, messages: EngineMessage[], session: string): Promise<ProbeResult> {
+function ask(
+  stack: OwnStack,
+  messages: EngineMessage[],
+  { session, maxTokens }: { session: string; maxTokens: number },
+): Promise<ProbeResult> {
   const headers = { 'x-dynamo-session-id': session };
-  return probeStream({ url: stack.url, model: stack.model, messages, maxTokens: ANSWER_TOKENS, headers });
+  return probeStream({ url: stack.url, model: stack.model, messages, maxTokens, headers });
 }

@@ -20,26 +20,47 @@ export function prose(seed: number, tokens: number): string {
 export interface SessionScript {
   id: string;
   system: string;
-  /** User turns in order. */
-  turns: string[];
+  turns: SessionTurn[];
 }
 
-/** Sessions with one shared system prompt and turns of their own. */
+export interface SessionTurn {
+  /** What the user says. */
+  text: string;
+  /** Pause before it is said, in milliseconds. */
+  thinkMs: number;
+  /** Longest answer, in tokens. */
+  answerTokens: number;
+}
+
+const THINK_MS_MAX = 1_000;
+const ANSWER_TOKENS = { min: 16, max: 48 };
+
+/**
+ * Sessions with one shared system prompt and turns of their own. Pauses and lengths of answers differ: sessions in
+ * lock-step would arrive in the same order each turn, and round-robin over an even number of workers would then keep
+ * every session in its place by accident.
+ */
 export function sessionScripts(options: {
   sessions: number;
   turns: number;
   systemTokens: number;
   turnTokens: number;
 }): SessionScript[] {
-  const system = `You are a helpful assistant. ${prose(1, options.systemTokens)}`;
-  return Array.from({ length: options.sessions }, (_, session) => ({
-    id: `session-${session}`,
-    system,
-    turns: Array.from(
-      { length: options.turns },
-      (_, turn) => `${prose(1000 + session * 100 + turn, options.turnTokens)} Continue briefly.`,
-    ),
-  }));
+  const { sessions, turns, systemTokens, turnTokens } = options;
+  const system = `You are a helpful assistant. ${prose(1, systemTokens)}`;
+  return Array.from({ length: sessions }, (_, session) => {
+    const next = generator(9_000 + session);
+    const turn = (index: number): SessionTurn => ({
+      text: `${prose(1_000 + session * 100 + index, turnTokens)} Continue briefly.`,
+      thinkMs: next() % THINK_MS_MAX,
+      answerTokens: ANSWER_TOKENS.min + (next() % (ANSWER_TOKENS.max - ANSWER_TOKENS.min)),
+    });
+    return {
+      id: `session-${session}`,
+      system,
+      turns: Array.from({ length: turns }, (_, index) => turn(index)),
+    };
+  });
 }
 
 export function opening(script: SessionScript): EngineMessage[] {
