@@ -52,9 +52,12 @@ const story = (topic: string, sentences: number) =>
 
 describe('routing', () => {
   it('answers a question', async () => {
-    const turn = await chat([{ role: 'user', content: 'What is the capital of Italy? Answer in one sentence.' }], {
-      temperature: 0,
-    });
+    const turn = await chat(
+      [{ role: 'user', content: 'What is the capital of Italy? Answer in one sentence.' }],
+      {
+        temperature: 0,
+      },
+    );
     expect(turn.text).toContain('Rome');
   });
 
@@ -85,6 +88,20 @@ describe('routing', () => {
     expect(tokens.cached).toBeGreaterThan(0);
     expect(hitRate.total).toBeCloseTo(tokens.cached / tokens.prompt, 5);
     expect(tokens.reachable).toBeGreaterThanOrEqual(tokens.cached - 64 * requests.total);
+  });
+
+  it('sends its token ids along, and the worker takes them instead of tokenizing again', async () => {
+    const { workers } = await stack.snapshot();
+    const ask = (extra: Record<string, unknown>) =>
+      fetch(`${workers[0]!.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ messages: [{ role: 'user', content: 'hi' }], max_tokens: 1, ...extra }),
+      });
+    const given = await ask({ prompt_token_ids: [504, 3575, 282, 4649, 314] });
+    expect((await given.json()).usage.prompt_tokens).toBe(5);
+    expect((await ask({ prompt_token_ids: [-1] })).status).toBe(400);
+    const { embeddedAdapter } = await import('../../src/engines/embedded/adapter.js');
+    expect(embeddedAdapter.tokenIdsField).toBe('prompt_token_ids');
   });
 
   it('explains a decision', async () => {

@@ -32,7 +32,9 @@ afterAll(() => home.remove());
 function inTerminal(command: string): Terminal {
   const bin = path.join(root, 'bin', 'run.js');
   const line = `stty cols 120 rows 40; exec ${process.execPath} ${bin} ${command}`;
-  const child = spawn('script', ['-qfec', line, '/dev/null'], { env: { ...home.env, TERM: 'xterm-256color', LANG: 'C.UTF-8' } });
+  const child = spawn('script', ['-qfec', line, '/dev/null'], {
+    env: { ...home.env, TERM: 'xterm-256color', LANG: 'C.UTF-8' },
+  });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString('utf8');
@@ -55,7 +57,11 @@ function expectRestored(output: string): void {
 describe('dynamo up on a terminal', () => {
   it('shows the screen; q leaves the stack running and the terminal clean', async () => {
     terminal = inTerminal('up --port 0 --workers 1 --set slots=2');
-    await until(() => terminal!.output().includes(ENTER) && /w0/.test(terminal!.output().split(ENTER)[1] ?? ''), 'the screen', 40_000);
+    await until(
+      () => terminal!.output().includes(ENTER) && /w0/.test(terminal!.output().split(ENTER)[1] ?? ''),
+      'the screen',
+      40_000,
+    );
     expect(terminal.output()).toMatch(/ready http:\/\/127/);
     terminal.type('q');
     expect(await ended(terminal)).toBe(0);

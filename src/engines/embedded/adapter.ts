@@ -7,6 +7,7 @@ import type { Plan, WorkerPlan } from '../../plan/types.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { requantizeIfNeeded } from './core/requantize.js';
 import { classifyExit } from './exit-cause.js';
+import { TOKEN_IDS_FIELD } from './types.js';
 
 const SLOTS_DEFAULT = 4;
 
@@ -16,6 +17,7 @@ const prepared = new Map<string, { path: string; sha256: string }>();
 export const embeddedAdapter: EngineAdapter = {
   name: 'embedded',
   healthPath: '/health',
+  tokenIdsField: TOKEN_IDS_FIELD,
   readyTimeoutMs: 60_000,
   metrics: {
     running: 'vllm:num_requests_running',

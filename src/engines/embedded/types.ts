@@ -3,6 +3,9 @@
  * vLLM's HTTP and ZMQ dialects. Both sides know only this file.
  */
 
+/** Body field of a chat whose token ids the sender has already, see `EngineAdapter.tokenIdsField`. */
+export const TOKEN_IDS_FIELD = 'prompt_token_ids';
+
 export interface CoreInfo {
   /** `llama_version()` of the loaded library. */
   libraryVersion: string;

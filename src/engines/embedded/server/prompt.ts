@@ -1,7 +1,7 @@
 /** From a request body to prompt tokens. */
 import { type ChatTemplate, renderChat } from '../../../model/chat-template.js';
 import type { EngineMessage, EngineTool } from '../../../request/engine-body.js';
-import type { EngineCore } from '../types.js';
+import { type EngineCore, TOKEN_IDS_FIELD } from '../types.js';
 import { badRequest, invalidField, missingField } from './api-error.js';
 import { type Body, isObject, objectField, tokenIds } from './fields.js';
 
@@ -18,6 +18,9 @@ export function chatTokens({ core, template }: PromptContext, body: Body): Uint3
   if (messages === undefined) throw missingField('messages', body);
   if (!Array.isArray(messages)) throw invalidField('messages', 'Input should be a valid list', messages);
   if (messages.length === 0) throw badRequest('messages must not be empty', 'messages');
+  // The gateway has rendered and tokenized this very chat already, proven equal at the start of the stack.
+  const given = body[TOKEN_IDS_FIELD] ?? undefined;
+  if (given !== undefined) return Uint32Array.from(tokenIds(given, TOKEN_IDS_FIELD, core.info.vocabTokens));
   const text = renderChat(template, {
     messages: messages.map(messageOf),
     tools: toolEntries(body),
