@@ -62,23 +62,25 @@ interface Place {
   /** `$ref`s are looked up from here; each tool's schema is its own. */
   root: JsonSchema;
   depth: number;
-  /** Shared rules entered since the last character, outermost first: see `#shared`. */
+  /** Shared rules entered since the last character, outermost first: see `#sharing`. */
   open: readonly string[];
 }
 
 class GrammarBuilder {
   readonly #rules = new Map<string, string>();
-  /** Rules of schemas that may be met again: targets of references, and what is merged from several parts. */
-  readonly #shared = new Map<object, string>();
+  /** Rules of schemas that may be met again: targets of references, and what several parts are merged into. */
+  readonly #targets = new Map<object, string>();
+  readonly #merged = new Map<object, string>();
   /** Shared rules a shared rule may begin with. */
   readonly #begins = new Map<string, Set<string>>();
   readonly #budget = new RepeatBudget();
   readonly #notHeld = new Set<string>();
   #steps = 0;
 
-  /** An expression for values of the schema, any value where there is none. */
+  /** An expression for values of the schema; where nothing is valid, for any value of its type. */
   value(schema: JsonSchema): string {
-    return this.#expression(schema, { root: schema, depth: 0, open: [] }) ?? 'value';
+    const anything = isFields(schema) && schema['type'] === 'object' ? 'object' : 'value';
+    return this.#expression(schema, { root: schema, depth: 0, open: [] }) ?? anything;
   }
 
   text(root: string): string {
@@ -87,19 +89,22 @@ class GrammarBuilder {
     return [...note, ...lines.map(([name, body]) => `${name} ::= ${body}`), ''].join('\n');
   }
 
-  /** Stands anywhere: anything with alternatives is a rule of its own. Null where nothing is valid. */
+  /**
+   * Stands anywhere, and more than once: what has alternatives, parts or repetitions is a rule of its own. Null
+   * where nothing is valid.
+   */
   #expression(schema: unknown, place: Place): string | null {
     this.#count(place.depth);
     if (schema === false) return null;
     if (!isFields(schema)) return 'value';
     for (const keyword of NOT_HELD) if (keyword in schema) this.#notHeld.add(keyword);
+    const { nullable, ...strict } = schema;
+    if (nullable === true) return this.#choice([strict, { type: 'null' }], place);
     if (typeof schema['$ref'] === 'string') return this.#referring(schema, schema['$ref'], place);
     if (Array.isArray(schema['allOf']) && schema['allOf'].length > 0)
       return this.#all(schema, schema['allOf'], place);
     const options = schema['anyOf'] ?? schema['oneOf'];
     if (Array.isArray(options) && options.length > 0) return this.#oneOf(schema, options, place);
-    if (schema['nullable'] === true)
-      return this.#choice([{ ...schema, nullable: false }, { type: 'null' }], place);
     if ('const' in schema) return jsonLiteral(schema['const']);
     if (Array.isArray(schema['enum'])) return this.#enumeration(schema['enum']);
     if (Array.isArray(schema['type'])) {
@@ -141,7 +146,7 @@ class GrammarBuilder {
   #oneOf(schema: Fields, options: unknown[], place: Place): string | null {
     const { anyOf: _, oneOf: __, ...rest } = schema;
     if (isAnnotation(rest)) return this.#choice(options, place);
-    return this.#sharing(schema, place, (within) =>
+    return this.#sharing(this.#merged, schema, place, (within) =>
       this.#choice(
         options.map((option) => mergeSchemas(this.#target(option, place), rest)),
         within,
@@ -151,7 +156,7 @@ class GrammarBuilder {
 
   #all(schema: Fields, parts: unknown[], place: Place): string | null {
     const { allOf: _, ...rest } = schema;
-    return this.#sharing(schema, place, (within) => {
+    return this.#sharing(this.#merged, schema, place, (within) => {
       const targets = parts.map((part) => this.#target(part, place));
       return this.#expression(targets.reduce<JsonSchema>(mergeSchemas, rest), within);
     });
@@ -161,8 +166,9 @@ class GrammarBuilder {
     const { $ref: _, ...rest } = schema;
     const target = resolve(place.root, path);
     if (!isFields(target)) return target === false ? null : 'value';
-    if (isAnnotation(rest)) return this.#sharing(target, place, (within) => this.#expression(target, within));
-    return this.#sharing(schema, place, (within) =>
+    if (isAnnotation(rest))
+      return this.#sharing(this.#targets, target, place, (within) => this.#expression(target, within));
+    return this.#sharing(this.#merged, schema, place, (within) =>
       this.#expression(mergeSchemas(rest, this.#target(target, place)), within),
     );
   }
@@ -171,17 +177,22 @@ class GrammarBuilder {
    * The one rule of a schema, named before its body is known, so that a schema may contain itself. Where that would
    * be before any character (the library cannot parse such a rule) the schema adds nothing: null.
    */
-  #sharing(schema: object, place: Place, build: (within: Place) => string | null): string | null {
-    const known = this.#shared.get(schema);
+  #sharing(
+    rules: Map<object, string>,
+    schema: object,
+    place: Place,
+    build: (within: Place) => string | null,
+  ): string | null {
+    const known = rules.get(schema);
     if (known !== undefined && this.#mayBeginWith(known, place.open)) return null;
     const name = known ?? this.#rule('value');
     const owner = place.open.at(-1);
     if (owner !== undefined) this.#begins.set(owner, (this.#begins.get(owner) ?? new Set()).add(name));
     if (known !== undefined) return name;
-    this.#shared.set(schema, name);
+    rules.set(schema, name);
     const body = build({ ...place, depth: place.depth + 1, open: [...place.open, name] });
     if (body !== null) this.#rules.set(name, body);
-    else this.#shared.delete(schema);
+    else rules.delete(schema);
     return body === null ? null : name;
   }
 
@@ -209,7 +220,7 @@ class GrammarBuilder {
 
   #string(schema: Fields): string {
     const repeat = this.#budget.of(schema['minLength'], schema['maxLength']);
-    return repeat === '*' ? 'string' : `"\\"" char${repeat} "\\""`;
+    return repeat === '*' ? 'string' : this.#rule(`"\\"" char${repeat} "\\""`);
   }
 
   #array(schema: Fields, inside: (part: unknown) => string | null): string {
@@ -221,12 +232,12 @@ class GrammarBuilder {
       const least = Math.max(0, min - tuple.length);
       const most = max === undefined ? undefined : max - tuple.length;
       const more = item === null ? '' : ` ( "," ws ${item} )${this.#budget.of(least, most)}`;
-      return `"[" ws ${tuple.join(' "," ws ')}${more} ws "]"`;
+      return this.#rule(`"[" ws ${tuple.join(' "," ws ')}${more} ws "]"`);
     }
     if (item === null) return '"[" ws "]"';
     const more = this.#budget.of(Math.max(0, min - 1), max === undefined ? undefined : max - 1);
     const list = `${item} ( "," ws ${item} )${more} ws`;
-    return `"[" ws ${min > 0 ? list : `( ${list} )?`} "]"`;
+    return this.#rule(`"[" ws ${min > 0 ? list : `( ${list} )?`} "]"`);
   }
 
   #rule(body: string): string {

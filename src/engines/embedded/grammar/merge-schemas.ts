@@ -15,6 +15,7 @@ export function mergeSchemas(first: JsonSchema, second: JsonSchema): JsonSchema 
   return {
     ...second,
     ...first,
+    nullable: first['nullable'] === true && second['nullable'] === true,
     ...(types === null ? {} : { type: types.length === 1 ? types[0] : types }),
     ...(values === null ? {} : { enum: values }),
     ...objectParts(first, second),
