@@ -50,6 +50,16 @@ export function clip(line: Line, columns: number): Line {
   });
 }
 
+/** The segments that fit whole: half a figure would be a wrong figure. */
+export function whole(line: Line, columns: number): Line {
+  let left = columns;
+  const end = line.findIndex((segment) => {
+    left -= segment.text.length;
+    return left < 0;
+  });
+  return end === -1 ? line : line.slice(0, end);
+}
+
 /** `left` and `right` on one line, `right` ending at the last column; the left one is cut when both do not fit. */
 export function spread(left: Line, right: Line, columns: number): Line {
   const room = Math.max(0, columns - widthOf(right) - 1);

@@ -1,7 +1,7 @@
 /** The screen's panels as lines: pure functions of a snapshot and a width. */
 import type { LatencySummary, RequestSnapshot, Snapshot, WorkerSnapshot } from '../telemetry/types.js';
 import { clockTime, compactCount, duration, milliseconds, percent } from './format.js';
-import { bar, clip, type Glyphs, type Line, seg, sparkline, spread, type Tone } from './line.js';
+import { bar, clip, type Glyphs, type Line, seg, sparkline, spread, type Tone, whole } from './line.js';
 
 const STATE_TONES: Record<string, Tone> = {
   ready: 'good',
@@ -52,12 +52,24 @@ export function ruleLine(title: string, columns: number, glyphs: Glyphs): Line {
 }
 
 export function workerLines(workers: readonly WorkerSnapshot[], columns: number, glyphs: Glyphs): Line[] {
-  const barWidth = Math.min(20, Math.max(6, columns - 84));
-  const head = `${'worker'.padEnd(7)}${'state'.padEnd(18)}${'active'.padStart(6)}${'waiting'.padStart(8)}  ${'KV'.padEnd(barWidth + 8)}${'hit'.padStart(7)}${'tok/s'.padStart(8)}${'restarts'.padStart(9)}  feed`;
-  return [
-    clip([seg(head, 'dim')], columns),
-    ...workers.map((worker) => clip(workerLine(worker, barWidth, glyphs), columns)),
+  // Without the bar all figures fit into 80 columns; it is drawn in what is left.
+  const barWidth = Math.min(20, Math.max(0, columns - 86));
+  const head = [
+    'worker'.padEnd(7),
+    'state'.padEnd(18),
+    'active'.padStart(6),
+    'waiting'.padStart(8),
+    'KV'.padStart(barWidth + 10),
+    'hit'.padStart(8),
+    'tok/s'.padStart(8),
+    'restarts'.padStart(9),
+    '  feed',
   ];
+  const lines = [
+    head.map((text) => seg(text, 'dim')),
+    ...workers.map((worker) => workerLine(worker, barWidth, glyphs)),
+  ];
+  return lines.map((line) => whole(line, columns));
 }
 
 function workerLine(worker: WorkerSnapshot, barWidth: number, glyphs: Glyphs): Line {
@@ -72,7 +84,7 @@ function workerLine(worker: WorkerSnapshot, barWidth: number, glyphs: Glyphs): L
     seg(String(active.waiting).padStart(8), active.waiting > 0 ? 'warn' : 'plain'),
     seg(`  ${bar(used, barWidth, glyphs)}`, 'accent'),
     seg(percent(used).padStart(8)),
-    seg(percent(hit).padStart(7), hit === null ? 'dim' : 'good'),
+    seg(percent(hit).padStart(8), hit === null ? 'dim' : 'good'),
     seg(worker.tokensPerSecond.toFixed(1).padStart(8)),
     seg(String(worker.restarts).padStart(9), worker.restarts > 0 ? 'warn' : 'plain'),
     seg(`  ${worker.feed}`, worker.feed === 'approximate' ? 'warn' : 'dim'),
@@ -131,11 +143,31 @@ export function latencyLines(snapshot: Snapshot, columns: number, glyphs: Glyphs
 
 export function requestLines(snapshot: Snapshot, columns: number, count: number): Line[] {
   const harnessOf = new Map(snapshot.sessions.map((session) => [session.id, session.harness]));
-  const head = `${'time'.padEnd(10)}${'dialect'.padEnd(12)}${'worker'.padEnd(8)}${'cached / prompt'.padStart(16)}${'output'.padStart(8)}${'TTFT'.padStart(10)}  ${'state'.padEnd(10)}session`;
-  const rows = snapshot.recent
-    .slice(0, Math.max(0, count - 1))
-    .map((request) => clip(requestLine(request, harnessOf), columns));
-  return count <= 0 ? [] : [clip([seg(head, 'dim')], columns), ...rows];
+  const head = [
+    'time'.padEnd(10),
+    'dialect'.padEnd(12),
+    'worker'.padEnd(8),
+    'cached / prompt'.padStart(16),
+    'output'.padStart(8),
+    'TTFT'.padStart(10),
+    `  ${'state'.padEnd(10)}`,
+    'session',
+  ];
+  const newest = [...snapshot.recent]
+    .sort((a, b) => b.startedAt - a.startedAt)
+    .slice(0, Math.max(0, count - 1));
+  const lines = [
+    head.map((text) => seg(text, 'dim')),
+    ...newest.map((request) => requestLine(request, harnessOf)),
+  ];
+  return count <= 0 ? [] : lines.map((line) => withName(line, columns));
+}
+
+/** The last column is a name, which may be cut; the figures before it may not. */
+function withName(line: Line, columns: number): Line {
+  const figures = line.slice(0, -1);
+  const kept = whole(figures, columns);
+  return kept.length === figures.length ? clip(line, columns) : kept;
 }
 
 function requestLine(request: RequestSnapshot, harnessOf: ReadonlyMap<string, string>): Line {
@@ -148,7 +180,7 @@ function requestLine(request: RequestSnapshot, harnessOf: ReadonlyMap<string, st
     seg(request.dialect.padEnd(12)),
     seg((request.worker ?? '-').padEnd(8), 'title'),
     seg(compactCount(request.cachedTokens).padStart(8), isCached ? 'good' : 'dim'),
-    seg(` / ${compactCount(request.promptTokens).padEnd(5)}`),
+    seg(` / ${compactCount(request.promptTokens).padStart(5)}`),
     seg(compactCount(request.outputTokens).padStart(8)),
     seg(milliseconds(request.ttftMs).padStart(10)),
     seg('  '),

@@ -1,7 +1,7 @@
 /** Snapshot × terminal size → the lines of the screen. Pure; at most `rows - 1` lines, so ink never clears the scrollback. */
 import type { Snapshot } from '../telemetry/types.js';
 import { percent } from './format.js';
-import { clip, type Glyphs, type Line, pad, seg } from './line.js';
+import { clip, type Glyphs, type Line, pad, seg, whole } from './line.js';
 import { cacheLines, headerLines, latencyLines, requestLines, ruleLine, workerLines } from './panels.js';
 
 export interface ScreenState {
@@ -101,5 +101,5 @@ function helpLines({ mode, columns }: ScreenState): Line[] {
 
 function footerLine(_snapshot: Snapshot, { mode, columns, isPaused }: ScreenState): Line {
   const keys = KEYS.flatMap(({ key, does }) => [seg(key, 'accent'), seg(` ${does(mode)}   `, 'dim')]);
-  return clip([...(isPaused ? [seg('PAUSED   ', 'warn')] : []), ...keys], columns);
+  return whole([...(isPaused ? [seg('PAUSED   ', 'warn')] : []), ...keys], columns);
 }
