@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { decisionText } from '../../src/cli/decision-text.js';
+
+const row = (worker: string, gpu: number, prefill: number) => ({
+  worker,
+  overlap: { gpu, cpu: 0, disk: 0, remote: 0 },
+  load: { activeRequests: 1, prefillTokens: 128, decodeBlocks: 0, waiting: 0 },
+  terms: { prefill, home: 0, total: prefill },
+});
+
+describe('a decision for a person', () => {
+  const text = decisionText({
+    requestId: 'r1',
+    worker: 'w1',
+    policy: 'kv',
+    reason: 'lowest cost',
+    promptTokens: 391,
+    predictedTokens: 384,
+    reachableTokens: 384,
+    decideMs: 0.25,
+    queueMs: 0,
+    candidates: [row('w0', 0, 720.5), row('w1', 6, 13)],
+  });
+
+  it('says who was chosen, by what and for what', () => {
+    expect(text).toContain('w1 by policy kv: lowest cost');
+    expect(text).toContain('391 tokens; 384 expected in its cache');
+  });
+
+  it('shows each candidate with its terms, leaving out those that are zero everywhere', () => {
+    expect(text).toMatch(/w0 +0 +1 +128 +720\.5 +720\.5/);
+    expect(text).toMatch(/w1 \* +6 +1 +128 +13\.0 +13\.0/);
+    expect(text).not.toContain('home');
+  });
+});

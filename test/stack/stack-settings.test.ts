@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/limits.js';
+import { parsePairs } from '../../src/stack/resolve-plan.js';
+import { readStackSettings } from '../../src/stack/stack-settings.js';
+
+describe('settings', () => {
+  it('have defaults and take what is given', () => {
+    expect(readStackSettings({})).toEqual({
+      bodyBytes: LIMITS.bodyBytes,
+      acceptAnyModel: false,
+      drainMs: LIMITS.drainMs,
+      router: {},
+    });
+    const given = readStackSettings({
+      'limits.body_bytes': '1000',
+      'gateway.accept_any_model': 'true',
+      drain_ms: '0',
+      'router.max_active_per_worker': '3',
+    });
+    expect(given).toEqual({
+      bodyBytes: 1_000,
+      acceptAnyModel: true,
+      drainMs: 0,
+      router: { maxActivePerWorker: 3 },
+    });
+  });
+
+  it('that nobody knows are refused with the known ones', () => {
+    expect(() => readStackSettings({ 'limits.bodybytes': '1' })).toThrow(/no setting `limits.bodybytes`/);
+    expect(() => readStackSettings({ toString: '1' })).toThrow(/no setting/);
+  });
+
+  it.each([
+    ['limits.body_bytes', '0'],
+    ['limits.body_bytes', 'many'],
+    ['drain_ms', '-1'],
+    ['gateway.accept_any_model', 'yes'],
+    ['router.queue_max', ''],
+  ])('refuse %s=%s', (key, value) => {
+    expect(() => readStackSettings({ [key]: value })).toThrow(/not valid/);
+  });
+
+  it('are written key=value', () => {
+    expect(parsePairs(['a=1', 'b=x=y', 'c='])).toEqual({ a: '1', b: 'x=y', c: '' });
+    expect(() => parsePairs(['novalue'])).toThrow(/key=value/);
+    expect(() => parsePairs(['=1'])).toThrow(/key=value/);
+  });
+});
