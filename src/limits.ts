@@ -125,6 +125,25 @@ export const LIMITS = {
   coreWaitingMax: 1_024,
   /** GBNF text of one job: the largest tool schemas compile to some 100 kB. */
   grammarBytes: 1024 * 1024,
+  /** Nesting of a JSON schema given to the embedded engine; tools of real agents stay under 12. */
+  schemaDepth: 64,
+  /** Rules of the grammar a JSON schema becomes: some 1,500 properties. */
+  schemaRules: 4_000,
+  /** Sub-schemas visited on the way; references with keywords beside them count once per use. */
+  schemaParts: 20_000,
+  /** Times one part of a grammar may repeat: libllama refuses more. */
+  grammarRepeat: 2_000,
+  /** Repetitions of a whole grammar: libllama copies what repeats as often as it may. */
+  grammarRepeats: 10_000,
+  /** Functions of one request; the largest agents bring some 100. */
+  toolsMax: 512,
+  /** Stop strings of one request to the embedded engine, and characters of each. */
+  stopsMax: 64,
+  stopChars: 1_024,
+  /** Characters of a client's `request_id` that the embedded engine puts into its answer's id. */
+  requestIdChars: 256,
+  /** Batches of KV events a worker of ours keeps for replay: vLLM's default `buffer_steps`. */
+  keptEventBatches: 10_000,
   /** Nested groups of a grammar: libllama parses by recursion. */
   grammarDepth: 256,
   /** Alternatives returned per token, as in vLLM. */

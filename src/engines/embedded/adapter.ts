@@ -11,9 +11,6 @@ import { TOKEN_IDS_FIELD } from './types.js';
 
 const SLOTS_DEFAULT = 4;
 
-/** Model file in use per plan source, once prepared. */
-const prepared = new Map<string, { path: string; sha256: string }>();
-
 export const embeddedAdapter: EngineAdapter = {
   name: 'embedded',
   healthPath: '/health',
@@ -32,18 +29,16 @@ export const embeddedAdapter: EngineAdapter = {
   enginePriority: (priority) => (priority === 0 ? undefined : -priority),
 };
 
-/** Checksum, and the conversion to a faster tensor type where the recipe asks for it. */
-async function prepare(plan: Plan, report: (phase: Phase) => void): Promise<void> {
-  if (plan.model.kind !== 'gguf') return;
-  const { path: source, sha256: expected } = plan.model;
+/** Checksum, and the conversion to a faster tensor type where the recipe asks for it: the plan then names that file. */
+async function prepare(plan: Plan, report: (phase: Phase) => void): Promise<Plan> {
+  if (plan.model.kind !== 'gguf') return plan;
+  const { path: source, sha256: expected, name } = plan.model;
   const dir = path.dirname(source);
   report({ name: 'checksum', progress: null });
-  const sha256 = await verifyModel(source, { recordsDir: recordsDir(dir), expected, name: plan.model.name });
+  const sha256 = await verifyModel(source, { recordsDir: recordsDir(dir), expected, name });
   const isConverted = plan.requantize === 'q8_0' && (await isWritable(dir));
-  prepared.set(
-    source,
-    isConverted ? await requantizeIfNeeded(source, dir, report) : { path: source, sha256 },
-  );
+  const file = isConverted ? await requantizeIfNeeded(source, dir, report) : { path: source, sha256 };
+  return { ...plan, model: { ...plan.model, ...file }, requantize: null };
 }
 
 /** A user's own file may lie in a folder nobody may write to: it is then used as it is. */
@@ -54,15 +49,15 @@ async function isWritable(dir: string): Promise<boolean> {
   );
 }
 
-/** Before `prepare` the argv names the file of the plan: what `dynamo plan` prints. */
-function command(plan: Plan, worker: WorkerPlan): ReturnType<EngineAdapter['command']> {
-  const source = plan.model.kind === 'gguf' ? plan.model.path : plan.model.id;
-  const model = prepared.get(source);
+/** Of a plan that was not prepared (`dynamo plan` prints one) the argv names the recipe's own file. */
+function command({ model, ...plan }: Plan, worker: WorkerPlan): ReturnType<EngineAdapter['command']> {
+  const source = model.kind === 'gguf' ? model.path : model.id;
+  const sha256 = model.kind === 'gguf' ? model.sha256 : null;
   const { events } = worker;
   const args = [
     fileURLToPath(new URL('./main.js', import.meta.url)),
-    ...['--model', model?.path ?? source],
-    ...(model === undefined ? [] : ['--model-sha256', model.sha256]),
+    ...['--model', source],
+    ...(sha256 === null ? [] : ['--model-sha256', sha256]),
     ...[plan.servedModel, ...plan.aliases].flatMap((name) => ['--served-name', name]),
     ...['--host', worker.host, '--port', String(worker.port)],
     ...['--context', String(worker.contextTokens), '--slots', String(worker.slots ?? SLOTS_DEFAULT)],

@@ -2,12 +2,10 @@
 import { rm } from 'node:fs/promises';
 import { encode } from '@msgpack/msgpack';
 import { Publisher, Router } from 'zeromq';
+import { LIMITS } from '../../limits.js';
 import type { EventEndpoints } from '../../plan/types.js';
 import type { CoreKvEvent } from '../embedded/types.js';
 import { ReplayBuffer } from './replay-buffer.js';
-
-/** Batches kept for replay: vLLM's default `buffer_steps`. */
-export const KEPT_BATCHES = 10_000;
 
 const END_OF_REPLAY = sequenceBytes(-1n);
 const EMPTY = Buffer.alloc(0);
@@ -23,7 +21,7 @@ export class EventPublisher {
   // 0 = no limit: with the default of 1,000 a burst loses batches.
   readonly #pub = new Publisher({ sendHighWaterMark: 0, linger: 0 });
   readonly #router = new Router({ sendHighWaterMark: 0, linger: 0 });
-  readonly #kept = new ReplayBuffer(KEPT_BATCHES);
+  readonly #kept = new ReplayBuffer(LIMITS.keptEventBatches);
   #sending: Promise<void> = Promise.resolve();
 
   private constructor({ events, replay, topic }: EventEndpoints) {

@@ -4,10 +4,12 @@
  * make no sense become any value, and schemas made to exhaust memory are refused.
  */
 import { DynamoError } from '../../../errors.js';
+import { LIMITS } from '../../../limits.js';
 import { BASE_RULES, jsonLiteral, quoted } from './gbnf-text.js';
 import { isFields, type JsonSchema, mergeSchemas } from './merge-schemas.js';
 import { objectRule } from './object-rule.js';
 import { arrayBounds, RepeatBudget, tupleOf } from './repeats.js';
+import { impliedType, isAnnotation, NOT_HELD, resolve } from './schema-keywords.js';
 
 export type { JsonSchema } from './merge-schemas.js';
 
@@ -15,24 +17,6 @@ export interface CallableTool {
   name: string;
   parameters: JsonSchema;
 }
-
-const DEPTH_MAX = 64;
-const RULES_MAX = 4_000;
-/** Sub-schemas visited; `$ref`s with keywords beside them are visited once per use. */
-const STEPS_MAX = 20_000;
-
-/** Keywords a grammar cannot express; named in a comment of its text. */
-const NOT_HELD = [
-  ...['pattern', 'format', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
-  ...['uniqueItems', 'contains', 'not', 'if', 'patternProperties', 'propertyNames', 'dependentRequired'],
-];
-
-/** Keywords that say nothing about the value: a `$ref` beside only these stands for its target. */
-const ANNOTATIONS = new Set(
-  '$ref $defs definitions $schema $id $comment title description default examples deprecated readOnly writeOnly'.split(
-    ' ',
-  ),
-);
 
 /** Grammar with rule `root` for values of the schema. Throws `invalid_request` past the bounds. */
 export function schemaGrammar(schema: JsonSchema): string {
@@ -208,7 +192,7 @@ class GrammarBuilder {
   /** What a chain of plain `$ref`s ends at; the part itself when it is none. */
   #target(part: unknown, { root }: Place): JsonSchema {
     let at = part;
-    for (let steps = 0; steps < DEPTH_MAX; steps += 1) {
+    for (let steps = 0; steps < LIMITS.schemaDepth; steps += 1) {
       if (!isFields(at)) return at !== false;
       if (typeof at['$ref'] !== 'string') return at;
       const { $ref: path, ...rest } = at as { $ref: string };
@@ -241,7 +225,7 @@ class GrammarBuilder {
   }
 
   #rule(body: string): string {
-    if (this.#rules.size >= RULES_MAX) throw tooLarge(`of more than ${RULES_MAX} parts`);
+    if (this.#rules.size >= LIMITS.schemaRules) throw tooLarge(`of more than ${LIMITS.schemaRules} parts`);
     const name = `r${this.#rules.size}`;
     this.#rules.set(name, body);
     return name;
@@ -249,37 +233,10 @@ class GrammarBuilder {
 
   #count(depth: number): void {
     this.#steps += 1;
-    if (depth > DEPTH_MAX) throw tooLarge(`nested deeper than ${DEPTH_MAX}`);
-    if (this.#steps > STEPS_MAX)
-      throw tooLarge(`of more than ${STEPS_MAX} parts once its references are followed`);
+    if (depth > LIMITS.schemaDepth) throw tooLarge(`nested deeper than ${LIMITS.schemaDepth}`);
+    if (this.#steps > LIMITS.schemaParts)
+      throw tooLarge(`of more than ${LIMITS.schemaParts} parts once its references are followed`);
   }
-}
-
-/** The type its keywords are about, for schemas that leave `type` out. */
-function impliedType(schema: Fields): string | undefined {
-  const has = (...names: string[]): boolean => names.some((name) => name in schema);
-  if (has('properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties'))
-    return 'object';
-  if (has('items', 'prefixItems', 'minItems', 'maxItems')) return 'array';
-  return has('minLength', 'maxLength') ? 'string' : undefined;
-}
-
-function isAnnotation(keywords: Fields): boolean {
-  return Object.keys(keywords).every((key) => ANNOTATIONS.has(key));
-}
-
-/** `#/$defs/name`, or `#` itself: only inside the schema, nothing is ever fetched. */
-function resolve(root: JsonSchema, path: string): unknown {
-  if (path === '#') return root;
-  if (!path.startsWith('#/')) return undefined;
-  let at: unknown = root;
-  for (const step of path.slice(2).split('/')) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    const isThere = typeof at === 'object' && at !== null && Object.hasOwn(at, name);
-    if (!isThere) return undefined;
-    at = (at as Record<string, unknown>)[name];
-  }
-  return at;
 }
 
 function tooLarge(detail: string): DynamoError {

@@ -1,20 +1,17 @@
 /** How often something may repeat, within what the library can bear. */
+import { LIMITS } from '../../../limits.js';
 import { repetition } from './gbnf-text.js';
-
-/** libllama refuses more of one repetition, and copies what repeats as often as it may. */
-const REPEAT_MAX = 2_000;
-const REPEATS_MAX = 10_000;
 
 /** Repetitions of a whole grammar. Past the budget an upper bound becomes none and a lower one what is left. */
 export class RepeatBudget {
-  #left = REPEATS_MAX;
+  #left: number = LIMITS.grammarRepeats;
 
   /** Quantifier for the bounds of a schema; what is no whole number counts as absent. */
   of(min: unknown, max: unknown): string {
     const upper = wholeNumber(max);
     const lower = Math.min(wholeNumber(min) ?? 0, upper ?? Number.POSITIVE_INFINITY);
-    const isHeld = upper !== undefined && upper <= Math.min(REPEAT_MAX, this.#left);
-    const least = Math.min(lower, REPEAT_MAX, this.#left);
+    const isHeld = upper !== undefined && upper <= Math.min(LIMITS.grammarRepeat, this.#left);
+    const least = Math.min(lower, LIMITS.grammarRepeat, this.#left);
     this.#left -= isHeld ? upper : least;
     return repetition(least, isHeld ? upper : undefined);
   }

@@ -39,8 +39,6 @@ export interface RequestContext extends PromptContext {
 }
 
 const INT32 = 2 ** 31 - 1;
-const STOPS_MAX = 64;
-const STOP_CHARS_MAX = 1_024;
 /** OpenAI's and vLLM's default for `/v1/completions`; chats go on to the end of the context. */
 const TEXT_TOKENS_DEFAULT = 16;
 
@@ -118,11 +116,11 @@ function stopsOf(body: Body): string[] {
   const stop = body['stop'] ?? [];
   const stops: unknown[] = Array.isArray(stop) ? stop : [stop];
   const isStops =
-    stops.length <= STOPS_MAX &&
-    stops.every((entry) => typeof entry === 'string' && entry.length <= STOP_CHARS_MAX);
+    stops.length <= LIMITS.stopsMax &&
+    stops.every((entry) => typeof entry === 'string' && entry.length <= LIMITS.stopChars);
   if (isStops) return stops as string[];
   throw badRequest(
-    `stop must be a string or up to ${STOPS_MAX} strings of at most ${STOP_CHARS_MAX} characters`,
+    `stop must be a string or up to ${LIMITS.stopsMax} strings of at most ${LIMITS.stopChars} characters`,
     'stop',
   );
 }

@@ -1,6 +1,7 @@
 /** Runs one completion request: its choices as jobs of the core, its answer whole or as a stream. */
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { LIMITS } from '../../../limits.js';
 import type { CoreFinish, CoreHandle, CoreJob, EngineCore, TokenLogprobs } from '../types.js';
 import { toApiError } from './api-error.js';
 import { Choice, type ChoiceEvent } from './choice.js';
@@ -14,8 +15,6 @@ export interface GenerateContext extends RequestContext {
   metrics: WorkerMetrics;
 }
 
-const ID_CHARS_MAX = 256;
-
 /**
  * Resolves when the answer has been written or the client is gone. Rejects with what went wrong as long as
  * nothing was sent; later failures are the stream's last event. A closed connection cancels the jobs.
@@ -27,7 +26,7 @@ export async function answerCompletion(
   response: ServerResponse,
 ): Promise<void> {
   const given = textField(body, 'request_id') ?? randomBytes(8).toString('hex');
-  const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${given.slice(0, ID_CHARS_MAX)}`;
+  const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${given.slice(0, LIMITS.requestIdChars)}`;
   const request = decodeCompletion(context, body, kind, id);
   if (response.destroyed) return;
   await new Generation(context, request, response).run();

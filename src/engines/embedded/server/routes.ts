@@ -1,7 +1,7 @@
 /** What is at which path. */
 import type { ServerResponse } from 'node:http';
+import { LIMITS } from '../../../limits.js';
 import type { EventEndpoints } from '../../../plan/types.js';
-import { KEPT_BATCHES } from '../../events/publisher.js';
 import { modelOf } from './completion-request.js';
 import { type Body, tokenIds } from './fields.js';
 import { answerCompletion, type GenerateContext } from './generate.js';
@@ -104,7 +104,7 @@ function eventSources(events: EventEndpoints | null): unknown {
       publisher: 'zmq',
       endpoint: events.events,
       replay_endpoint: events.replay,
-      buffer_steps: KEPT_BATCHES,
+      buffer_steps: LIMITS.keptEventBatches,
       // No limit: nothing is dropped for a slow subscriber.
       hwm: 0,
       max_queue_size: 0,

@@ -1,5 +1,6 @@
 /** What a request's tools mean for generation: nothing, a call that must come, or one that may. */
 
+import { LIMITS } from '../../../limits.js';
 import { argumentsSchema } from '../grammar/arguments-schema.js';
 import { type CallableTool, callGrammar, schemaGrammar } from '../grammar/json-schema-to-gbnf.js';
 import { badRequest } from './api-error.js';
@@ -12,8 +13,6 @@ export type ToolMode =
   | { kind: 'auto'; names: ReadonlySet<string>; isParallel: boolean }
   /** The output is `{"name": …, "arguments": …}`, or the arguments alone when the client named the function. */
   | { kind: 'forced'; grammar: string; named: string | null };
-
-const TOOLS_MAX = 512;
 
 /** Throws an ApiError, or `invalid_request` for schemas past the grammar's bounds. */
 export function toolMode(body: Body): ToolMode {
@@ -34,7 +33,8 @@ export function toolMode(body: Body): ToolMode {
 
 function toolsOf(body: Body): CallableTool[] {
   const entries = toolEntries(body);
-  if (entries.length > TOOLS_MAX) throw badRequest(`tools must be a list of at most ${TOOLS_MAX}`, 'tools');
+  if (entries.length > LIMITS.toolsMax)
+    throw badRequest(`tools must be a list of at most ${LIMITS.toolsMax}`, 'tools');
   return entries.map(({ function: { name, parameters } }) => ({
     name,
     parameters: argumentsSchema(parameters),
