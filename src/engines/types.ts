@@ -26,8 +26,11 @@ export interface FailureCause {
  */
 export interface EngineAdapter {
   readonly name: EngineName;
-  /** One-time work for a plan, e.g. requantizing a model; must be idempotent and safe to interrupt. */
-  prepare(plan: Plan, report: (phase: Phase) => void): Promise<void>;
+  /**
+   * One-time work for a plan, e.g. requantizing a model; must be idempotent and safe to interrupt. Resolves with
+   * the plan to start: the same, or one that names what was made.
+   */
+  prepare(plan: Plan, report: (phase: Phase) => void): Promise<Plan>;
   /** Argv and environment of one worker, its port and sockets already chosen. */
   command(plan: Plan, worker: WorkerPlan): { file: string; args: string[]; env: Record<string, string> };
   /** Phase told by one line of the worker's output, null when the line says nothing. */

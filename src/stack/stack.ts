@@ -3,7 +3,7 @@
  * Nothing is decided here; what a request goes through is in `gateway/serve-request`.
  */
 
-import type { EngineAdapter } from '../engines/types.js';
+import type { EngineAdapter, Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
 import type { Plan } from '../plan/types.js';
 import type { PromptService } from '../prompt/service.js';
@@ -77,8 +77,8 @@ export class Stack {
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
     await this.#listen(placed, { router, prompt, workers });
-    await adapter.prepare(placed, (phase) => this.#step(`preparing the model: ${phase.name}`));
-    await this.#startWorkers(placed, workers);
+    const tell = (phase: Phase) => this.#step(`preparing the model: ${phase.name}`);
+    await this.#startWorkers(await adapter.prepare(placed, tell), workers);
     this.#step(`tokenizer: ${await checkPrompt(prompt, placed, workers)}`);
     this.#isReady = true;
     this.#bus.emit({ type: 'stack.state', state: 'ready' });

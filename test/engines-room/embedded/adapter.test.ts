@@ -67,8 +67,8 @@ describe('preparing', () => {
 
   it('leaves a file as it is unless the recipe asks, and gives its checksum to the workers', async () => {
     const plan = planOf(copiedModel(), { requantize: null });
-    await embeddedAdapter.prepare(plan, () => {});
-    const options = workerOptions(embeddedAdapter.command(plan, WORKER).args.slice(1));
+    const prepared = await embeddedAdapter.prepare(plan, () => {});
+    const options = workerOptions(embeddedAdapter.command(prepared, WORKER).args.slice(1));
     expect(options.modelPath).toBe(path.join(dir, 'model-Q4_1.gguf'));
     expect(options.modelSha256).toMatch(/^[0-9a-f]{64}$/);
   });
@@ -85,7 +85,8 @@ describe('preparing', () => {
     dir = '';
     const model = { kind: 'hub', id: 'org/name', revision: 'main' } as const;
     const phases: Phase[] = [];
-    await embeddedAdapter.prepare(planOf('', { model }), (phase) => phases.push(phase));
+    const plan = planOf('', { model });
+    expect(await embeddedAdapter.prepare(plan, (phase) => phases.push(phase))).toBe(plan);
     expect(phases).toEqual([]);
     expect(existsSync('org')).toBe(false);
   });
