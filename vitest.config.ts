@@ -6,7 +6,7 @@ export default defineConfig({
     exclude: ['test/engines/**', 'node_modules/**'],
     // Golden frames show the time of day.
     env: { TZ: 'UTC' },
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two cores: two test files at once, each in its own process, so that a native crash is one file's.
     pool: 'forks',

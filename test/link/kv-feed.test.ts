@@ -1,4 +1,7 @@
 /** The feed against real ZMQ sockets that behave like an engine's publisher and replay socket. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { encode } from '@msgpack/msgpack';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Publisher, Router } from 'zeromq';
@@ -193,14 +196,15 @@ describe('KV feed', () => {
   });
 
   it('an engine that starts later is picked up', async () => {
-    const probe = await new ZmqEngine().start();
-    const { endpoints } = probe;
-    await probe.close();
-    const { told } = follow(endpoints);
-    const started = await new ZmqEngine().start(endpoints);
+    // Files of our own: a free port could be taken by another test before the engine binds it.
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'dyn-feed-'));
+    const at = (name: string) => `ipc://${path.join(dir, name)}`;
+    const { told } = follow({ events: at('events'), replay: at('replay'), topic: '' });
+    const started = await new ZmqEngine().start({ events: at('events'), replay: at('replay') });
     open.push(started);
     await started.publish(0, store(1));
     await until(() => expect(told).toEqual(['+gpu root 1']));
+    rmSync(dir, { recursive: true, force: true });
   });
 
   it('a lost batch is asked for again and told as a filled gap', async () => {
