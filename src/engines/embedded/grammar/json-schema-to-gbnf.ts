@@ -55,6 +55,8 @@ class GrammarBuilder {
   /** Rules of schemas that may be met again: targets of references, and what several parts are merged into. */
   readonly #targets = new Map<object, string>();
   readonly #merged = new Map<object, string>();
+  /** Schemas that allow null, without it. */
+  readonly #notNull = new Map<object, Fields>();
   /** Shared rules a shared rule may begin with. */
   readonly #begins = new Map<string, Set<string>>();
   readonly #budget = new RepeatBudget();
@@ -82,15 +84,14 @@ class GrammarBuilder {
     if (schema === false) return null;
     if (!isFields(schema)) return 'value';
     for (const keyword of NOT_HELD) if (keyword in schema) this.#notHeld.add(keyword);
-    const { nullable, ...strict } = schema;
-    if (nullable === true) return this.#choice([strict, { type: 'null' }], place);
+    if (schema['nullable'] === true) return this.#choice([this.#strict(schema), { type: 'null' }], place);
     if (typeof schema['$ref'] === 'string') return this.#referring(schema, schema['$ref'], place);
     if (Array.isArray(schema['allOf']) && schema['allOf'].length > 0)
       return this.#all(schema, schema['allOf'], place);
     const options = schema['anyOf'] ?? schema['oneOf'];
     if (Array.isArray(options) && options.length > 0) return this.#oneOf(schema, options, place);
     if ('const' in schema) return jsonLiteral(schema['const']);
-    if (Array.isArray(schema['enum'])) return this.#enumeration(schema['enum']);
+    if (Array.isArray(schema['enum'])) return this.#enumeration(schema['enum'], schema['type']);
     if (Array.isArray(schema['type'])) {
       const types: unknown[] = schema['type'];
       return this.#choice(
@@ -112,8 +113,20 @@ class GrammarBuilder {
     return isScalar ? type : 'value';
   }
 
-  #enumeration(values: unknown[]): string | null {
-    return values.length === 0 ? null : this.#rule(values.map(jsonLiteral).join(' | '));
+  /** Generators repeat `null` in an enum whose type excludes it; where no value has the type, the enum is believed. */
+  #enumeration(values: unknown[], type: unknown): string | null {
+    const typed = values.filter((value) => hasType(value, type));
+    const texts = (typed.length === 0 ? values : typed).map(jsonLiteral);
+    return texts.length === 0 ? null : this.#rule(texts.join(' | '));
+  }
+
+  /** The same object each time, so that a schema which contains itself is known again. */
+  #strict(schema: Fields): Fields {
+    const known = this.#notNull.get(schema);
+    if (known !== undefined) return known;
+    const { nullable: _, ...strict } = schema;
+    this.#notNull.set(schema, strict);
+    return strict;
   }
 
   #choice(options: readonly unknown[], place: Place): string | null {
@@ -211,7 +224,9 @@ class GrammarBuilder {
     const { items: tupleItems, rest } = tupleOf(schema);
     const { min, max } = arrayBounds(schema);
     const tuple = tupleItems.slice(0, max).map((item) => inside(item) ?? 'value');
-    const item = max !== undefined && max <= tuple.length ? null : inside(rest ?? true);
+    const isFull = max !== undefined && max <= tuple.length;
+    // What must be there but cannot be valid is any value: a part without sense, not a whole without it.
+    const item = isFull ? null : (inside(rest ?? true) ?? (min > tuple.length ? 'value' : null));
     if (tuple.length > 0) {
       const least = Math.max(0, min - tuple.length);
       const most = max === undefined ? undefined : max - tuple.length;
@@ -237,6 +252,24 @@ class GrammarBuilder {
     if (this.#steps > LIMITS.schemaParts)
       throw tooLarge(`of more than ${LIMITS.schemaParts} parts once its references are followed`);
   }
+}
+
+/** A pointer in a URI is percent-encoded; names with a bare percent sign are taken as they are. */
+function unescaped(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
+}
+
+/** Whether a value is of the type, or one of the types, of its schema; true where that names none. */
+function hasType(value: unknown, type: unknown): boolean {
+  if (type === undefined) return true;
+  if (Array.isArray(type)) return type.some((one) => hasType(value, one));
+  if (value === null) return type === 'null';
+  if (Array.isArray(value)) return type === 'array';
+  return type === 'integer' ? Number.isInteger(value) : type === typeof value;
 }
 
 function tooLarge(detail: string): DynamoError {
