@@ -9,7 +9,7 @@ import { BASE_RULES, jsonLiteral, quoted } from './gbnf-text.js';
 import { isFields, type JsonSchema, mergeSchemas } from './merge-schemas.js';
 import { objectRule } from './object-rule.js';
 import { arrayBounds, RepeatBudget, tupleOf } from './repeats.js';
-import { impliedType, isAnnotation, NOT_HELD, resolve } from './schema-keywords.js';
+import { hasType, impliedType, isAnnotation, NOT_HELD, resolve } from './schema-keywords.js';
 
 export type { JsonSchema } from './merge-schemas.js';
 
@@ -252,24 +252,6 @@ class GrammarBuilder {
     if (this.#steps > LIMITS.schemaParts)
       throw tooLarge(`of more than ${LIMITS.schemaParts} parts once its references are followed`);
   }
-}
-
-/** A pointer in a URI is percent-encoded; names with a bare percent sign are taken as they are. */
-function unescaped(step: string): string {
-  try {
-    return decodeURIComponent(step);
-  } catch {
-    return step;
-  }
-}
-
-/** Whether a value is of the type, or one of the types, of its schema; true where that names none. */
-function hasType(value: unknown, type: unknown): boolean {
-  if (type === undefined) return true;
-  if (Array.isArray(type)) return type.some((one) => hasType(value, one));
-  if (value === null) return type === 'null';
-  if (Array.isArray(value)) return type === 'array';
-  return type === 'integer' ? Number.isInteger(value) : type === typeof value;
 }
 
 function tooLarge(detail: string): DynamoError {

@@ -26,16 +26,34 @@ export function impliedType(schema: Record<string, unknown>): string | undefined
   return has('minLength', 'maxLength') ? 'string' : undefined;
 }
 
+/** Whether a valueis of the type, or one of the types, of its schema; true where that names none. */
+export function hasType(value: unknown, type: unknown): boolean {
+  if (type === undefined) return true;
+  if (Array.isArray(type)) return type.some((one) => hasType(value, one));
+  if (value === null) return type === 'null';
+  if (Array.isArray(value)) return type === 'array';
+  return type === 'integer' ? Number.isInteger(value) : type === typeof value;
+}
+
 /** `#/$defs/name`, or `#` itself: only inside the schema, nothing is ever fetched. */
 export function resolve(root: JsonSchema, path: string): unknown {
   if (path === '#') return root;
   if (!path.startsWith('#/')) return undefined;
   let at: unknown = root;
   for (const step of path.slice(2).split('/')) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+    const name = unescaped(step).replaceAll('~1', '/').replaceAll('~0', '~');
     const isThere = typeof at === 'object' && at !== null && Object.hasOwn(at, name);
     if (!isThere) return undefined;
     at = (at as Record<string, unknown>)[name];
   }
   return at;
+}
+
+/** A pointer in a URI is percent-encoded; names with a bare percent sign are taken as they are. */
+function unescaped(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
 }
