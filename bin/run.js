@@ -13,7 +13,10 @@ if (major < 20 || (major === 20 && minor < 20)) {
   const { readFileSync } = await import('node:fs');
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   process.stdout.write(`dynamo ${version}\n`);
-} else if (argv.length === 0 || (argv.length === 1 && (argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help'))) {
+} else if (
+  argv.length === 0 ||
+  (argv.length === 1 && (argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help'))
+) {
   const { readFileSync } = await import('node:fs');
   try {
     process.stdout.write(readFileSync(new URL('../dist/help.txt', import.meta.url), 'utf8'));

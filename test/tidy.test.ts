@@ -125,7 +125,19 @@ describe('documents', () => {
 function allowed(room: string): string[] {
   if (room === 'stack') return Object.keys(MAY_IMPORT).filter((name) => name !== 'tui');
   if (room === 'commands')
-    return ['cli', 'stack', 'plan', 'recipes', 'replay', 'model', 'bench', 'engines', 'telemetry', 'tui', 'agents'];
+    return [
+      'cli',
+      'stack',
+      'plan',
+      'recipes',
+      'replay',
+      'model',
+      'bench',
+      'engines',
+      'telemetry',
+      'tui',
+      'agents',
+    ];
   // stack's types and entry are what cli-side code may launch; nothing else imports stack.
   return [...(MAY_IMPORT[room] ?? [])];
 }

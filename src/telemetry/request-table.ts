@@ -66,7 +66,9 @@ export class RequestTable {
 
   /** Newest first. */
   recent(): RequestSnapshot[] {
-    return [...[...this.#active.values()].reverse(), ...this.#recent].slice(0, LIMITS.recentRequests).map(publicRow);
+    return [...[...this.#active.values()].reverse(), ...this.#recent]
+      .slice(0, LIMITS.recentRequests)
+      .map(publicRow);
   }
 
   #start(event: Extract<StampedEvent, { type: 'request.started' }>): RequestRow {
@@ -97,6 +99,11 @@ export class RequestTable {
   }
 }
 
-function publicRow({ harness: _harness, role: _role, reachableTokens: _reachable, ...row }: RequestRow): RequestSnapshot {
+function publicRow({
+  harness: _harness,
+  role: _role,
+  reachableTokens: _reachable,
+  ...row
+}: RequestRow): RequestSnapshot {
   return row;
 }

@@ -43,5 +43,15 @@ export class SessionTable {
 }
 
 function emptySession(id: string): Session {
-  return { id, harness: 'unknown', role: 'main', requests: 0, hitRate: null, lastSeenAt: 0, worker: '', promptTokens: 0, cachedTokens: 0 };
+  return {
+    id,
+    harness: 'unknown',
+    role: 'main',
+    requests: 0,
+    hitRate: null,
+    lastSeenAt: 0,
+    worker: '',
+    promptTokens: 0,
+    cachedTokens: 0,
+  };
 }

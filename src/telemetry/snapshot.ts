@@ -75,7 +75,10 @@ class Store implements SnapshotStore {
         if (!event.isFilled) this.#index.resyncs += 1;
         break;
       case 'warning':
-        this.#warnings = [...this.#warnings, { at: event.at, code: event.code, message: event.message }].slice(-WARNINGS_KEPT);
+        this.#warnings = [
+          ...this.#warnings,
+          { at: event.at, code: event.code, message: event.message },
+        ].slice(-WARNINGS_KEPT);
         break;
       case 'request.started':
         this.#counts.total += 1;
@@ -160,7 +163,8 @@ class Store implements SnapshotStore {
     this.#minutePrompt.add(event.at, usage.promptTokens);
     this.#minuteCached.add(event.at, usage.cachedTokens);
     this.#tierHits.gpu += usage.cachedTokens;
-    if (row.worker !== null) this.#workers.finished(row.worker, { prompt: usage.promptTokens, cached: usage.cachedTokens });
+    if (row.worker !== null)
+      this.#workers.finished(row.worker, { prompt: usage.promptTokens, cached: usage.cachedTokens });
     this.#sessions.finished(row, event.at);
   }
 
@@ -168,7 +172,16 @@ class Store implements SnapshotStore {
   #engineTier(workers: Snapshot['workers']): TierSnapshot {
     const blocks = workers.reduce((sum, worker) => sum + worker.kv.blocksUsed, 0);
     const name = TIERS[0];
-    return { name, bytes: 0, bytesMax: 0, blocks, hitTokens: this.#tierHits.gpu, readBytes: 0, writtenBytes: 0, evicted: 0 };
+    return {
+      name,
+      bytes: 0,
+      bytesMax: 0,
+      blocks,
+      hitTokens: this.#tierHits.gpu,
+      readBytes: 0,
+      writtenBytes: 0,
+      evicted: 0,
+    };
   }
 
   #remember(at: number, ttftMs: number): void {
@@ -181,7 +194,10 @@ class Store implements SnapshotStore {
   #ttftHistory(now: number): (number | null)[] {
     const newest = Math.floor(now / HISTORY_BUCKET_MS);
     const medians = new Map(this.#history.map(({ bucket, values }) => [bucket, median(values)]));
-    return Array.from({ length: HISTORY_BUCKETS }, (_, index) => medians.get(newest - HISTORY_BUCKETS + 1 + index) ?? null);
+    return Array.from(
+      { length: HISTORY_BUCKETS },
+      (_, index) => medians.get(newest - HISTORY_BUCKETS + 1 + index) ?? null,
+    );
   }
 }
 
@@ -189,4 +205,5 @@ function median(values: readonly number[]): number | null {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
 }
 
-const share = (part: number, whole: number): number | null => (whole === 0 ? null : Math.min(1, part / whole));
+const share = (part: number, whole: number): number | null =>
+  whole === 0 ? null : Math.min(1, part / whole);

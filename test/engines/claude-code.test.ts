@@ -21,7 +21,11 @@ let claude: string;
 
 beforeAll(async () => {
   scratch = mkdtempSync(path.join(os.tmpdir(), 'dyn-cc-'));
-  await run('npm', ['install', '--prefix', scratch, '--no-audit', '--no-fund', '--loglevel=error', CLAUDE_CODE], { timeout: 600_000 });
+  await run(
+    'npm',
+    ['install', '--prefix', scratch, '--no-audit', '--no-fund', '--loglevel=error', CLAUDE_CODE],
+    { timeout: 600_000 },
+  );
   claude = path.join(scratch, 'node_modules', '.bin', 'claude');
   expect(existsSync(claude)).toBe(true);
   mkdirSync(path.join(scratch, 'home'));
@@ -36,8 +40,21 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-async function ask(prompt: string, ...more: string[]): Promise<{ result: string; is_error: boolean; session_id: string; usage: Record<string, number> }> {
-  const flags = ['--bare', '--system-prompt', 'You are a coding assistant.', '--tools', 'Bash', '--model', 'smollm2', '--output-format', 'json'];
+async function ask(
+  prompt: string,
+  ...more: string[]
+): Promise<{ result: string; is_error: boolean; session_id: string; usage: Record<string, number> }> {
+  const flags = [
+    '--bare',
+    '--system-prompt',
+    'You are a coding assistant.',
+    '--tools',
+    'Bash',
+    '--model',
+    'smollm2',
+    '--output-format',
+    'json',
+  ];
   const { stdout } = await run(claude, ['-p', prompt, ...flags, ...more], {
     cwd: path.join(scratch, 'project'),
     env: {
