@@ -26,7 +26,7 @@ export function impliedType(schema: Record<string, unknown>): string | undefined
   return has('minLength', 'maxLength') ? 'string' : undefined;
 }
 
-/** Whether a valueis of the type, or one of the types, of its schema; true where that names none. */
+/** Whether a value is of the type, or one of the types, of its schema; true where that names none. */
 export function hasType(value: unknown, type: unknown): boolean {
   if (type === undefined) return true;
   if (Array.isArray(type)) return type.some((one) => hasType(value, one));
