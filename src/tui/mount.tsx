@@ -1,4 +1,5 @@
 /** Starts and stops ink; the only render call. The terminal is put back however the screen ends. */
+import './draw-in-ci.js';
 import { render } from 'ink';
 import { App, type SnapshotSource } from './app.js';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from './line.js';

@@ -61,10 +61,10 @@ describe('the screen', () => {
     await until(() => (screen.lastFrame() ?? '').includes('w1'), 'the first frame');
     screen.stdin.write('p');
     await until(() => (screen.lastFrame() ?? '').includes('PAUSED'), 'the pause');
-    expect(subscribers()).toBe(0);
+    await until(() => subscribers() === 0, 'the end of listening');
     screen.stdin.write('p');
     await until(() => subscribers() === 1, 'listening again');
     screen.unmount();
-    expect(subscribers()).toBe(0);
+    await until(() => subscribers() === 0, 'the end of listening');
   });
 });
