@@ -5,7 +5,8 @@
  */
 import { DynamoError } from '../../../errors.js';
 import { LIMITS } from '../../../limits.js';
-import { BASE_RULES, jsonLiteral, quoted } from './gbnf-text.js';
+import { oneOf } from './alternatives.js';
+import { BASE_RULES, jsonLiteral } from './gbnf-text.js';
 import { isFields, type JsonSchema, mergeSchemas } from './merge-schemas.js';
 import { objectRule } from './object-rule.js';
 import { arrayBounds, RepeatBudget, tupleOf } from './repeats.js';
@@ -36,7 +37,7 @@ export function callGrammar(tools: readonly CallableTool[]): string {
 
 /** Grammar for exactly one of the texts. */
 export function choiceGrammar(texts: readonly string[]): string {
-  return `root ::= ${texts.map(quoted).join(' | ')}\n`;
+  return `root ::= ${oneOf(texts)}\n`;
 }
 
 type Fields = Record<string, unknown>;
@@ -116,8 +117,8 @@ class GrammarBuilder {
   /** Generators repeat `null` in an enum whose type excludes it; where no value has the type, the enum is believed. */
   #enumeration(values: unknown[], type: unknown): string | null {
     const typed = values.filter((value) => hasType(value, type));
-    const texts = (typed.length === 0 ? values : typed).map(jsonLiteral);
-    return texts.length === 0 ? null : this.#rule(texts.join(' | '));
+    const texts = (typed.length === 0 ? values : typed).map((value) => JSON.stringify(value) ?? 'null');
+    return texts.length === 0 ? null : this.#rule(oneOf(texts));
   }
 
   /** The same object each time, so that a schema which contains itself is known again. */

@@ -46,6 +46,9 @@ export function invalidJson(position: number, detail: string): ApiError {
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  // Values nested a hundred thousand deep are read without trouble, but neither rendered nor written again.
+  if (error instanceof RangeError && message.includes('call stack'))
+    return badRequest('The request is nested too deep.');
   if (!(error instanceof DynamoError) || error.status === 500)
     return new ApiError(500, 'InternalServerError', message);
   if (error.status >= 500) return new ApiError(503, 'ServiceUnavailableError', message);

@@ -121,6 +121,24 @@ describe('refused with 400, naming the field', () => {
     expect([status, error(json)['param']]).toEqual([400, 'schema']);
   });
 
+  it.each([
+    [
+      'a listed value',
+      (deep: string) =>
+        `{"messages": [{"role": "user", "content": "Hi"}], "guided_json": {"enum": [${deep}]}}`,
+    ],
+    ['a field of the wrong type', (deep: string) => `{"messages": ${deep}}`],
+    [
+      'what is asked of a tool',
+      (deep: string) => `{"messages": [{"role": "user", "content": "Hi"}], "tool_choice": "required",
+      "tools": [{"type": "function", "function": {"name": "f", "parameters": {"const": ${deep}}}}]}`,
+    ],
+  ])('%s nested a hundred thousand deep', async (_, body) => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    const { status, json } = await post(`${worker.url}/v1/chat/completions`, body(deep));
+    expect([status, error(json)['type']]).toEqual([400, 'BadRequestError']);
+  });
+
   it('each error leaves the next request alone', async () => {
     expect((await chat(worker.url)).json).toMatchObject({ choices: [{ message: { content: 'ok' } }] });
   });
