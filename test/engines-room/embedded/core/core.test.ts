@@ -137,7 +137,7 @@ describe('answers', () => {
       },
     });
     expect(biased.tokens).not.toContain(red);
-    for (const penalty of [{ repetitionPenalty: 1.8 }, { frequencyPenalty: 2 }, { presencePenalty: 2 }]) {
+    for (const penalty of [{ repetitionPenalty: 1.8 }, { frequencyPenalty: 20 }, { presencePenalty: 20 }]) {
       const { tokens } = await answer(core, prompt, { sampling: { ...GREEDY, ...penalty } });
       expect(tokens).not.toEqual(plain.tokens);
     }
