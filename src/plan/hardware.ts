@@ -46,14 +46,15 @@ export function soldGb(family: string): number | null {
  * and disk stay this host's, since nothing is known of the other's. Throws `usage` for anything else.
  */
 export function describedHost(spec: string, here: HostSnapshot): HostSnapshot {
-  if (/^(none|cpu)$/i.test(spec)) return { ...here, gpus: [], driver: null };
+  if (/^(none|cpu)$/i.test(spec.trim())) return { ...here, gpus: [], driver: null };
   const match = /^(?:(\d{1,3})\s*[x×*]\s*)?([a-z][a-z0-9-]*)$/i.exec(spec.trim());
   const name = match?.[2]?.toLowerCase() ?? '';
   const family = FAMILIES.get(name);
   const count = Number(match?.[1] ?? 1);
   if (family === undefined || count < 1 || count > GPUS_MAX) throw unknownHardware(spec);
   const gpus = Array.from({ length: count }, (_, index) => describedGpu(index, name, family));
-  return { ...here, gpus, driver: null };
+  // Boxes with such GPUs run Linux, whatever plans for them.
+  return { ...here, platform: 'linux', gpus, driver: null };
 }
 
 function describedGpu(index: number, name: string, family: GpuFamily): GpuInfo {

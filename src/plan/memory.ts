@@ -83,8 +83,7 @@ export function embeddedRoom(
   host: HostSnapshot,
   wanted: { workers: number; slots?: number; budgetBytes?: number },
 ): EmbeddedRoom | null {
-  const slotBytes = contextOf(recipe, variant) * kvBytesPerTokenOf(recipe, variant);
-  const fixedBytes = variant.weights_gb * 1e9 + EMBEDDED_RESERVE_BYTES;
+  const { slotBytes, fixedBytes } = embeddedParts(recipe, variant);
   const freeBytes = host.freeMemoryBytes * FREE_SHARE_MAX;
   const budgetBytes = Math.min(wanted.budgetBytes ?? host.memoryBytes * variant.kv_memory_share, freeBytes);
   const room = (workers: number, slots: number): EmbeddedRoom => {
@@ -101,4 +100,25 @@ export function embeddedRoom(
   }
   const least = room(1, slotsLeast);
   return fits(least, freeBytes) ? least : null;
+}
+
+/** What one worker with that many slots takes, and how much of the free memory workers may take. */
+export function embeddedNeed(
+  recipe: Recipe,
+  variant: EmbeddedVariant,
+  host: HostSnapshot,
+  slots: number,
+): { neededBytes: number; usableBytes: number } {
+  const { slotBytes, fixedBytes } = embeddedParts(recipe, variant);
+  return { neededBytes: fixedBytes + slots * slotBytes, usableBytes: host.freeMemoryBytes * FREE_SHARE_MAX };
+}
+
+function embeddedParts(
+  recipe: Recipe,
+  variant: EmbeddedVariant,
+): Pick<EmbeddedRoom, 'slotBytes' | 'fixedBytes'> {
+  return {
+    slotBytes: contextOf(recipe, variant) * kvBytesPerTokenOf(recipe, variant),
+    fixedBytes: variant.weights_gb * 1e9 + EMBEDDED_RESERVE_BYTES,
+  };
 }

@@ -1,6 +1,13 @@
 /** Where embedded workers go: processors and memory of this machine. Pure. */
 import type { EmbeddedVariant, Recipe } from '../recipes/schema.js';
-import { contextOf, type EmbeddedRoom, embeddedRoom, kvBytesPerTokenOf, SLOTS_MIN } from './memory.js';
+import {
+  contextOf,
+  type EmbeddedRoom,
+  embeddedNeed,
+  embeddedRoom,
+  kvBytesPerTokenOf,
+  SLOTS_MIN,
+} from './memory.js';
 import { bareWorker, type Placement, type PlacementWishes } from './placement.js';
 import type { HostSnapshot } from './types.js';
 import { formatBytes, formatCount } from './units.js';
@@ -35,7 +42,7 @@ export function placeEmbedded(
     budgetBytes: wishes.kvMemoryBytes,
   });
   if (room === null) return { ok: false, reason: tooLittleMemory(recipe, variant, host, wishes) };
-  const { notes, reasons } = explain(recipe, variant, host, room, asked);
+  const { notes, reasons } = explain(recipe, variant, host, room, { ...wishes, asked });
   const contextTokens = contextOf(recipe, variant);
   return {
     ok: true,
@@ -55,23 +62,26 @@ function explain(
   variant: EmbeddedVariant,
   host: HostSnapshot,
   room: EmbeddedRoom,
-  asked: number,
+  wishes: PlacementWishes & { asked: number },
 ): { reasons: string[]; notes: string[] } {
+  const { asked } = wishes;
   const context = contextOf(recipe, variant);
   const perToken = kvBytesPerTokenOf(recipe, variant);
   const slots = `${room.slots} slots × ${formatCount(context)} tokens × ${formatCount(perToken)} B`;
   const notes = [
     `KV memory per worker: ${slots} = ${formatBytes(room.slots * room.slotBytes)}`,
     `per worker: ${formatBytes(room.fixedBytes)} for weights and buffers + KV = ${formatBytes(room.totalBytes / room.workers)}`,
-    `all ${room.workers} workers: ${formatBytes(room.totalBytes)} of ${formatBytes(host.memoryBytes)}; the bound is ${formatBytes(room.budgetBytes)}`,
+    `${room.workers === 1 ? 'in all' : `all ${room.workers} workers`}: ${formatBytes(room.totalBytes)} of ${formatBytes(host.memoryBytes)}; the bound is ${formatBytes(room.budgetBytes)}`,
   ];
   const reasons: string[] = [];
-  if (asked > host.cpus)
+  if (room.workers < Math.min(asked, host.cpus))
+    reasons.push(`${room.workers} ${plural(room.workers)} instead of ${asked}: memory is short`);
+  else if (room.workers < asked)
     reasons.push(
-      `${host.cpus} workers instead of ${asked}: each needs a processor of its own (${host.cpus} here)`,
+      `${room.workers} ${plural(room.workers)} instead of ${asked}: each needs a processor of its own (${host.cpus} here)`,
     );
-  else if (room.workers < asked) reasons.push(`${room.workers} workers instead of ${asked}: memory is short`);
-  if (room.slots < variant.slots)
+  // A user who asked for fewer needs no reason.
+  if (wishes.slots === undefined && room.slots < variant.slots)
     reasons.push(`${room.slots} slots instead of ${variant.slots}: that is what fits into the bound`);
   if (room.totalBytes > room.budgetBytes)
     reasons.push('more than the memory bound: the least that works takes this much');
@@ -85,7 +95,9 @@ function tooLittleMemory(
   wishes: PlacementWishes,
 ): string {
   const slots = wishes.slots ?? Math.min(SLOTS_MIN, variant.slots);
-  const kv = slots * contextOf(recipe, variant) * kvBytesPerTokenOf(recipe, variant);
-  const needed = formatBytes(variant.weights_gb * 1e9 + kv);
-  return `needs ${needed} of memory (weights and ${slots} slots), this host has ${formatBytes(host.freeMemoryBytes)} free`;
+  const { neededBytes, usableBytes } = embeddedNeed(recipe, variant, host, slots);
+  const needed = `needs ${formatBytes(neededBytes)} of memory (weights, buffers and ${slots} slots)`;
+  return `${needed}, this host has ${formatBytes(host.freeMemoryBytes)} free and workers may take ${formatBytes(usableBytes)} of it`;
 }
+
+const plural = (workers: number): string => (workers === 1 ? 'worker' : 'workers');

@@ -98,13 +98,14 @@ function buildPlan(
   options: PlanOptions,
 ): Plan {
   const { sampling } = recipe.model.chat;
+  const servedModel = variant.served_name ?? recipe.model.served_name;
   const plan: Plan = {
     recipe: recipe.name,
     title: recipe.title,
     variant: variant.name,
     engine: variant.engine,
-    servedModel: variant.served_name ?? recipe.model.served_name,
-    aliases: [recipe.name, ...recipe.aliases, recipe.model.id],
+    servedModel,
+    aliases: otherNames(recipe, servedModel),
     model: modelRef(variant, options),
     workers: placement.workers,
     contextTokens: contextOf(recipe, variant),
@@ -131,6 +132,13 @@ function buildPlan(
     ...plan,
     workers: plan.workers.map((worker) => ({ ...worker, ...options.commandOf(plan, worker) })),
   };
+}
+
+/** Every other name the model answers to, each once. */
+function otherNames(recipe: Recipe, servedModel: string): string[] {
+  const names = new Set([recipe.name, ...recipe.aliases, recipe.model.id]);
+  names.delete(servedModel);
+  return [...names];
 }
 
 function modelRef(variant: Variant, { modelFile }: PlanOptions): ModelRef {

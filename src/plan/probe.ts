@@ -61,9 +61,11 @@ export function parseNvidiaSmi(text: string): { gpus: GpuInfo[]; driver: string 
   const gpus: GpuInfo[] = [];
   let driver: string | null = null;
   for (const [index, name, totalMib, freeMib, version] of rows) {
-    const numbers = [index, totalMib, freeMib].map(Number);
-    if (name === undefined || name === '' || !numbers.every((value) => Number.isFinite(value) && value >= 0))
-      continue;
+    // `[N/A]` and empty fields are no numbers: half a GPU is none.
+    const numbers = [index, totalMib, freeMib].map((field) =>
+      /^\d{1,9}$/.test(field ?? '') ? Number(field) : null,
+    );
+    if (name === undefined || name === '' || numbers.includes(null)) continue;
     gpus.push({
       index: numbers[0]!,
       name,

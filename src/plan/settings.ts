@@ -1,6 +1,6 @@
 /** `--set key=value` as far as it concerns recipes; every other key is handed back for the rooms that own it. */
 import { DynamoError } from '../errors.js';
-import { OWNED_ARGS, type Recipe, type Variant } from '../recipes/schema.js';
+import { ARG_NAME, ENV_NAME, OWNED_ARGS, type Recipe, type Variant } from '../recipes/schema.js';
 import { GIB, MIB } from './units.js';
 
 export interface PlanSettings {
@@ -53,7 +53,7 @@ export function readSettings(pairs: Record<string, string>): {
     const reader = READERS.get(key);
     if (reader !== undefined) reader(value, settings, key);
     else if (key.startsWith('args.')) settings.args[ownableArg(key.slice('args.'.length))] = value;
-    else if (key.startsWith('env.')) settings.env[key.slice('env.'.length)] = value;
+    else if (key.startsWith('env.')) settings.env[variableName(key.slice('env.'.length))] = value;
     else rest[key] = value;
   }
   return { settings, rest };
@@ -83,6 +83,7 @@ function applyToVariant(variant: Variant, settings: PlanSettings): Variant {
 }
 
 function ownableArg(flag: string): string {
+  if (!ARG_NAME.test(flag)) throw invalidName(`args.${flag}`, 'a flag without its dashes');
   const owner = OWNED_ARGS.get(flag);
   if (owner === undefined) return flag;
   throw new DynamoError('usage', {
@@ -91,8 +92,20 @@ function ownableArg(flag: string): string {
   });
 }
 
+function variableName(name: string): string {
+  if (ENV_NAME.test(name)) return name;
+  throw invalidName(`env.${name}`, 'a variable like A_VARIABLE');
+}
+
+function invalidName(key: string, expected: string): DynamoError {
+  return new DynamoError('usage', {
+    detail: `\`--set ${key}\` is not possible.`,
+    remedy: `What follows the dot must be ${expected}.`,
+  });
+}
+
 function positiveInteger(key: string, value: string): number {
-  const number = Number(value);
+  const number = /^\d+$/.test(value) ? Number(value) : 0;
   if (Number.isSafeInteger(number) && number > 0) return number;
   throw invalid(key, value, 'a whole number above 0');
 }

@@ -6,8 +6,8 @@ import { z } from 'zod';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const VERSION = /^\d+(\.\d+){1,3}$/;
-const ENV_NAME = /^[A-Z_][A-Z0-9_]{0,127}$/;
-const ARG_NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+export const ENV_NAME = /^[A-Z_][A-Z0-9_]{0,127}$/;
+export const ARG_NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 
 /** Arguments that dynamo chooses itself; a recipe that sets one would fight with the router or the supervisor. */
 export const OWNED_ARGS: ReadonlyMap<string, string> = new Map([

@@ -60,15 +60,20 @@ const PREFIXES = [
   'DYNAMO_',
 ];
 
-/** Our own API key guards the gateway; a worker has no use for it. */
-const WITHHELD: ReadonlySet<string> = new Set(['DYNAMO_API_KEY', 'VLLM_API_KEY']);
+/** A prefix lets settings pass, not secrets: our own API key guards the gateway, `NVIDIA_API_KEY` is for a service. */
+const SECRET = /(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$/i;
+
+/** The one token an engine itself needs: weights behind a licence. */
+const NEEDED: ReadonlySet<string> = new Set(['HF_TOKEN', 'HF_TOKEN_PATH', 'HUGGING_FACE_HUB_TOKEN']);
 
 export function workerEnvironment(
   own: Record<string, string | undefined>,
   added: Record<string, string>,
 ): Record<string, string> {
   const isPassed = (name: string): boolean =>
-    !WITHHELD.has(name) && (NAMES.has(name) || PREFIXES.some((prefix) => name.startsWith(prefix)));
+    NAMES.has(name) ||
+    NEEDED.has(name) ||
+    (PREFIXES.some((prefix) => name.startsWith(prefix)) && !SECRET.test(name));
   const passed = Object.entries(own).filter(([name, value]) => value !== undefined && isPassed(name));
   return { ...(Object.fromEntries(passed) as Record<string, string>), ...added };
 }

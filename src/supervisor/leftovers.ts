@@ -15,7 +15,7 @@ type Leftover = Pick<ProcessEntry, 'pid' | 'startTime' | 'commandLine' | 'mark'>
 export function reapLeftovers(entries: Leftover[]): number[] {
   const killed = entries.filter(isOurs).flatMap(({ pid }) => killGroup(pid));
   const marks = new Set(entries.flatMap(({ mark }) => mark ?? []));
-  return [...killed, ...(marks.size > 0 ? killMarked(marks, new Set(killed)) : [])];
+  return [...killed, ...killMarked(marks, new Set(killed))];
 }
 
 function isOurs(entry: Leftover): boolean {
@@ -40,8 +40,9 @@ function killGroup(pid: number): number[] {
   return kill(isLeader ? -pid : pid) ? [pid] : [];
 }
 
-/** What a worker forked into another group, or left behind when it died itself. */
-function killMarked(marks: ReadonlySet<string>, known: ReadonlySet<number>): number[] {
+/** What a worker forked into another group, or left behind when it died itself; the pids that were killed. */
+export function killMarked(marks: ReadonlySet<string>, known: ReadonlySet<number> = new Set()): number[] {
+  if (marks.size === 0) return [];
   return allPids().filter((pid) => {
     const mark = pid === process.pid || known.has(pid) ? null : environmentOf(pid, MARK_VARIABLE);
     return mark !== null && marks.has(mark) && processFacts(pid)?.isZombie === false && kill(pid);

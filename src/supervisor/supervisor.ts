@@ -16,8 +16,9 @@ export interface SupervisorOptions {
 
 export function createSupervisor(workers: SupervisedWorker[], options: SupervisorOptions): SupervisorService {
   const { observer, logDir, clock = systemClock, spawn = spawnChild } = options;
-  const mark = randomUUID();
-  const owners = workers.map((worker) => new WorkerProcess(worker, { observer, logDir, clock, spawn, mark }));
+  const owners = workers.map(
+    (worker) => new WorkerProcess(worker, { observer, logDir, clock, spawn, mark: randomUUID() }),
+  );
   return {
     async start() {
       await Promise.all(owners.map((owner) => owner.start()));

@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.js';
 import type { Child, ExitFacts, SpawnChild } from './child.js';
 import type { Clock } from './clock.js';
 import { workerEnvironment } from './environment.js';
-import { MARK_VARIABLE } from './leftovers.js';
+import { killMarked, MARK_VARIABLE } from './leftovers.js';
 import {
   type Effect,
   isAtRest,
@@ -25,13 +25,15 @@ export interface WorkerProcessOptions {
   logDir: string;
   clock: Clock;
   spawn: SpawnChild;
-  /** Unique to this stack; what its workers fork can be found by it. */
+  /** Unique to this worker; what it forks can be found by it. */
   mark: string;
 }
 
 /** One try of the program: its child, its output's verdict and the asking for readiness end together. */
 interface Attempt {
   child: Child | null;
+  /** What was started, one space between. */
+  commandLine: string;
   controller: AbortController;
 }
 
@@ -90,11 +92,10 @@ export class WorkerProcess {
 
   /** Null when nothing runs. */
   process(): ProcessEntry | null {
-    const pid = this.#attempt?.child?.pid ?? null;
-    if (pid === null) return null;
-    const { file, args } = this.#supervised.worker;
-    const startTime = processFacts(pid)?.startTime ?? null;
-    return { id: this.id, pid, startTime, commandLine: [file, ...args].join(' '), mark: this.#options.mark };
+    const { child, commandLine } = this.#attempt ?? { child: null, commandLine: '' };
+    if (child === null || child.pid === null) return null;
+    const startTime = processFacts(child.pid)?.startTime ?? null;
+    return { id: this.id, pid: child.pid, startTime, commandLine, mark: this.#options.mark };
   }
 
   #dispatch(event: LifecycleEvent): void {
@@ -124,7 +125,7 @@ export class WorkerProcess {
   }
 
   async #spawn(): Promise<void> {
-    const attempt: Attempt = { child: null, controller: new AbortController() };
+    const attempt: Attempt = { child: null, commandLine: '', controller: new AbortController() };
     this.#attempt = attempt;
     const facts = await this.#run(attempt).catch((error: Error) => ({
       code: null,
@@ -132,6 +133,8 @@ export class WorkerProcess {
       error: error.message,
     }));
     attempt.controller.abort();
+    // What it forked into a group of its own outlives the group that was killed.
+    killMarked(new Set([this.#options.mark]));
     this.#attempt = null;
     this.#onExit(facts);
   }
@@ -144,6 +147,7 @@ export class WorkerProcess {
       args,
       env: workerEnvironment(process.env, { ...env, [MARK_VARIABLE]: this.#options.mark }),
     };
+    attempt.commandLine = [file, ...args].join(' ');
     const child = await this.#options.spawn(spec, (line) => this.#onLine(line));
     attempt.child = child;
     if (this.#lifecycle.state === 'draining') {
@@ -221,6 +225,8 @@ export class WorkerProcess {
     const { state } = this.#lifecycle;
     if (state === 'ready') for (const { resolve } of this.#waiters.splice(0)) resolve();
     if (!isAtRest(state)) return;
+    // A deadline belongs to the stop it came with.
+    this.#killAt = Number.POSITIVE_INFINITY;
     for (const { reject } of this.#waiters.splice(0)) reject(this.#failure());
     for (const resolve of this.#onRest.splice(0)) resolve();
   }
