@@ -42,6 +42,9 @@ const DOORS: Record<string, string[]> = {
   koffi: ['engines'],
   zeromq: ['link', 'engines'],
   '@msgpack/msgpack': ['link', 'engines'],
+  ws: ['gateway'],
+  '@aws-sdk/client-s3': ['cache'],
+  ioredis: ['cache'],
 };
 
 const FILE_LINES_MAX = 300;
