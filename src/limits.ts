@@ -152,6 +152,8 @@ export const LIMITS = {
   requantizeMs: 1_800_000,
   /** Tokens one request may bias. */
   logitBiasMax: 1_024,
+  /** Bytes of pages that wait to be written to one tier; more are dropped and counted. */
+  pageQueueBytes: 192 * 1024 * 1024,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

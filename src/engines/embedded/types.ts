@@ -2,6 +2,7 @@
  * The seam inside the embedded worker: `core/` drives libllama and owns the KV memory, `server/` speaks
  * vLLM's HTTP and ZMQ dialects. Both sides know only this file.
  */
+import type { PageObserver } from '../../cache/types.js';
 
 /** Body field of a chat whose token ids the sender has already, see `EngineAdapter.tokenIdsField`. */
 export const TOKEN_IDS_FIELD = 'prompt_token_ids';
@@ -43,6 +44,25 @@ export interface TokenLogprobs {
   top: { token: number; logprob: number }[];
 }
 
+/** Prompt tokens found in a cache, by the tier they were read from. */
+export interface CachedByTier {
+  gpu: number;
+  cpu: number;
+  disk: number;
+  remote: number;
+}
+
+/** How long blocks of a range of a prompt are worth keeping; of overlapping ranges the highest priority counts. */
+export interface RetentionSpan {
+  /** Prompt tokens `[start, end)`; an `end` past the prompt covers the answer. */
+  start: number;
+  end: number;
+  /** 0 (evicted first, never written down) to 100. */
+  priority: number;
+  /** Milliseconds it is promised to stay; 0 = no promise. */
+  durationMs: number;
+}
+
 export type CoreFinish = 'stop' | 'length' | 'cancelled' | 'error';
 
 /** One generation. Callbacks come between engine steps, on the event loop, in order; `onEnd` exactly once and last. */
@@ -60,8 +80,9 @@ export interface CoreJob {
   ignoreEos?: boolean;
   /** Tokens at which generation stops besides end-of-generation ones. */
   stopTokens?: ReadonlySet<number>;
+  retention?: readonly RetentionSpan[];
   /** The prompt's prefix found in the cache, in tokens; called once, before the first token. */
-  onStart(cachedTokens: number): void;
+  onStart(cachedTokens: number, byTier: CachedByTier): void;
   /** A token (never the end-of-generation one). */
   onToken(token: number, logprobs?: TokenLogprobs): void;
   onEnd(reason: CoreFinish, error?: Error): void;
@@ -94,6 +115,8 @@ export interface CoreStats {
   /** Counters since start, in tokens. */
   promptTokens: number;
   cachedTokens: number;
+  /** Part of `cachedTokens` per tier. */
+  cachedByTier: CachedByTier;
   generatedTokens: number;
 }
 
@@ -119,4 +142,14 @@ export interface CoreOptions {
   modelSha256: string;
   contextTokens: number;
   slots: number;
+  tiers?: TierOptions;
+}
+
+/** Where pages go beyond the slots. Folders may be shared by workers of one model and many. */
+export interface TierOptions {
+  /** Folder in memory (tmpfs). */
+  cpuDir?: string;
+  /** Folder on a disk. */
+  diskDir?: string;
+  observer: PageObserver;
 }

@@ -11,7 +11,10 @@ import type { CoreFinish, CoreHandle, CoreJob, CoreKvEvent } from '../types.js';
 import { nextChunk } from './chunk-plan.js';
 import { requireValid } from './job-check.js';
 import type { SlotCache } from './slot-cache.js';
-import { firstInTurn, surfacing, type Task, tellEnd } from './task.js';
+import { firstInTurn, newTask, surfacing, type Task, tellEnd } from './task.js';
+import { TierSteps, type Unsaved } from './tier-steps.js';
+import type { TieredPrefix } from './tiered-prefix.js';
+import { TokenCounters } from './token-counters.js';
 import type { Device, Origin } from './types.js';
 
 export interface BatcherOptions {
@@ -19,11 +22,12 @@ export interface BatcherOptions {
   cache: SlotCache;
   contextTokens: number;
   vocabTokens: number;
+  /** Null = the slots are the only cache. */
+  tiers?: TieredPrefix | null;
 }
 
 export class Batcher {
-  /** Counters since start, in tokens. */
-  readonly counters = { promptTokens: 0, cachedTokens: 0, generatedTokens: 0 };
+  readonly counters = new TokenCounters();
   readonly #device: Device;
   readonly #cache: SlotCache;
   readonly #options: BatcherOptions;
@@ -37,11 +41,20 @@ export class Batcher {
   /** A call of the device runs: nothing else may touch it. */
   #isInFlight = false;
   #isClosed = false;
+  readonly #tiers: TierSteps | null;
+  /** Slots whose last blocks are to be written down before anything else takes them. */
+  #unsaved: Unsaved[] = [];
+  /** Ends the loop's wait for jobs that are set aside. */
+  #wake: () => void = () => {};
 
   constructor(options: BatcherOptions) {
     this.#options = options;
     this.#device = options.device;
     this.#cache = options.cache;
+    const { tiers = null, device, cache } = options;
+    const alone = <Result>(call: () => Promise<Result>) => this.#alone(call);
+    const publish = () => this.#publish();
+    this.#tiers = tiers === null ? null : new TierSteps({ tiers, device, cache, alone, publish });
   }
 
   get running(): number {
@@ -63,21 +76,14 @@ export class Batcher {
       setImmediate(() => tellEnd(job, 'error', refusal));
       return { cancel: () => {} };
     }
-    const task: Task = {
-      job,
-      maxTokens: Math.min(job.maxTokens, this.#options.contextTokens - job.tokens.length),
-      arrival: this.#arrivals++,
-      slot: null,
-      picker: null,
-      nextToken: null,
-      generated: 0,
-      isCancelled: false,
-    };
+    const task = newTask(job, this.#options.contextTokens, this.#arrivals++);
     this.#waiting.push(task);
     this.#loop ??= this.#run();
+    this.#wake();
     return {
       cancel: () => {
         task.isCancelled = true;
+        this.#wake();
       },
     };
   }
@@ -92,6 +98,7 @@ export class Batcher {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const task of this.#all()) task.isCancelled = true;
+    this.#wake();
     await this.#loop;
   }
 
@@ -110,12 +117,14 @@ export class Batcher {
   async #run(): Promise<void> {
     // Jobs submitted in the same turn are ordered before the first of them starts.
     await nextTurn();
-    while (this.running + this.waiting > 0) {
+    while (this.running + this.waiting + this.#unsaved.length > 0) {
       this.#sweep();
       for (const task of [...this.#decoding]) await this.#guarded(task, () => this.#decode(task));
       this.#sweep();
+      await this.#saveEnded();
       const next = this.#nextToPrefill();
       if (next !== null) await this.#guarded(next, () => this.#prefill(next));
+      else if (this.#decoding.length === 0) await this.#pause();
       await nextTurn();
     }
     // In the turn of the last look at the queues: a job submitted later needs a new loop.
@@ -172,22 +181,56 @@ export class Batcher {
   }
 
   #nextToPrefill(): Task | null {
-    return firstInTurn(
-      this.#cache.hasIdleSlot() ? [...this.#prefilling, ...this.#waiting] : this.#prefilling,
-    );
+    const ready = this.#prefilling.filter(({ pause }) => pause === null);
+    return firstInTurn(this.#cache.hasIdleSlot() ? [...ready, ...this.#waiting] : ready);
+  }
+
+  /** Every job is set aside: until the first goes on, or something new comes. */
+  async #pause(): Promise<void> {
+    const pauses = this.#prefilling.flatMap(({ pause }) => pause ?? []);
+    if (pauses.length === 0) return;
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await Promise.race([woken, ...pauses]);
+    this.#wake = () => {};
+  }
+
+  /** A failure costs pages, never an answer. */
+  async #saveEnded(): Promise<void> {
+    for (const slot of this.#unsaved.splice(0)) {
+      await this.#tiers?.save(slot).catch((error: Error) => {
+        console.error(`blocks of slot ${slot.slot} were not written down: ${error.message}`);
+      });
+    }
   }
 
   async #prefill(task: Task): Promise<void> {
     if (task.slot === null) await this.#admit(task);
+    if (this.#tiers !== null && !(await this.#tiers.before(task))) return;
     const slot = task.slot!;
     const prompt = task.job.tokens;
-    const done = this.#cache.length(slot);
-    const end = done + nextChunk(done, prompt.length, this.#decoding.length === 0);
-    await this.#compute(slot, prompt.subarray(done, end), 'prefill', end === prompt.length);
-    if (end < prompt.length) return;
+    const position = this.#cache.length(slot);
+    const rows = nextChunk(position, prompt.length, this.#decoding.length === 0);
+    const isLast = position + rows === prompt.length;
+    const startedAt = performance.now();
+    await this.#compute(slot, prompt.subarray(position, position + rows), 'prefill', isLast);
+    const ms = performance.now() - startedAt;
+    if (isLast) this.#computed(task);
+    // An ended job's slot is saved by the loop.
+    if (!task.isOver) await this.#tiers?.after(task, { position, rows, ms, isLast });
+  }
+
+  /** The prompt is whole: its first token. */
+  #computed(task: Task): void {
     this.#prefilling = this.#prefilling.filter((other) => other !== task);
     this.#decoding.push(task);
+    if (this.#tiers !== null) this.#started(task);
     this.#choose(task);
+  }
+
+  #started(task: Task): void {
+    task.job.onStart(this.counters.started(task.job.tokens.length, task.cached), task.cached);
   }
 
   async #admit(task: Task): Promise<void> {
@@ -206,9 +249,10 @@ export class Batcher {
       if (!this.#device.trim(placed.slot, 0)) throw new Error(`slot ${placed.slot} could not be emptied`);
     }
     this.#publish();
-    this.counters.promptTokens += task.job.tokens.length;
-    this.counters.cachedTokens += cachedTokens;
-    task.job.onStart(cachedTokens);
+    task.cached.gpu = cachedTokens;
+    // With tiers what is cached is only known once the prompt is whole.
+    if (this.#tiers === null) this.#started(task);
+    else this.#tiers.admitted(task, cachedTokens);
   }
 
   /** The next token of a job whose last row was just computed. */
@@ -234,6 +278,9 @@ export class Batcher {
     this.#waiting = others(this.#waiting);
     this.#prefilling = others(this.#prefilling);
     this.#decoding = others(this.#decoding);
+    task.isOver = true;
+    this.#tiers?.ended(task);
+    if (this.#tiers !== null && task.slot !== null && reason !== 'error') this.#unsaved.push(task);
     if (task.slot !== null) this.#cache.release(task.slot);
     task.picker?.free();
     this.#publish();

@@ -11,9 +11,12 @@ import type {
   EngineCore,
 } from '../types.js';
 import { Batcher } from './batcher.js';
-import { BLOCK_TOKENS } from './block-hash.js';
+import { BLOCK_TOKENS, type ChainFacts } from './block-hash.js';
 import { LlamaDevice } from './llama-device.js';
+import { openTiers } from './open-tiers.js';
 import { SlotCache } from './slot-cache.js';
+import { parseState } from './state-layout.js';
+import type { TieredPrefix } from './tiered-prefix.js';
 
 /** f16 keys and values: every other type is slower here (q8_0 3 ×), see `kvType` in the block hashes. */
 const KV_TYPE = 'f16';
@@ -29,8 +32,16 @@ export async function createCore(options: CoreOptions): Promise<LlamaCore> {
   const device = await LlamaDevice.open(options);
   // The first call reads the weights in; paid here rather than by the first request.
   await device.decode(0, Uint32Array.of(0), 0, true);
+  const { shape } = parseState(await device.readState(0));
   device.trim(0, 0);
-  return new LlamaCore(device, {
+  const chain = {
+    modelSha256: options.modelSha256,
+    libraryVersion: device.version,
+    kvType: KV_TYPE,
+    rope: device.rope,
+  };
+  const tiers = options.tiers === undefined ? null : await openTiers(options.tiers, chain, shape);
+  const info = {
     libraryVersion: device.version,
     modelSha256: options.modelSha256,
     contextTokens: options.contextTokens,
@@ -39,7 +50,8 @@ export async function createCore(options: CoreOptions): Promise<LlamaCore> {
     slots: options.slots,
     vocabTokens: device.vocabulary.size,
     kvBytesPerToken: facts.kvBytesPerToken,
-  });
+  };
+  return new LlamaCore(device, info, chain, tiers);
 }
 
 export class LlamaCore implements EngineCore {
@@ -47,15 +59,16 @@ export class LlamaCore implements EngineCore {
   readonly #device: LlamaDevice;
   readonly #cache: SlotCache;
   readonly #batcher: Batcher;
+  readonly #tiers: TieredPrefix | null;
   #closing: Promise<void> | null = null;
 
-  constructor(device: LlamaDevice, info: CoreInfo) {
+  constructor(device: LlamaDevice, info: CoreInfo, facts: ChainFacts, tiers: TieredPrefix | null) {
     this.info = info;
     this.#device = device;
-    const { modelSha256, libraryVersion, slots, contextTokens, vocabTokens } = info;
-    const facts = { modelSha256, libraryVersion, kvType: KV_TYPE, rope: device.rope };
+    this.#tiers = tiers;
+    const { slots, contextTokens, vocabTokens } = info;
     this.#cache = new SlotCache({ slots, contextTokens, facts });
-    this.#batcher = new Batcher({ device, cache: this.#cache, contextTokens, vocabTokens });
+    this.#batcher = new Batcher({ device, cache: this.#cache, contextTokens, vocabTokens, tiers });
   }
 
   tokenize(text: string, options: { addSpecial: boolean; parseSpecial: boolean }): Uint32Array {
@@ -98,8 +111,14 @@ export class LlamaCore implements EngineCore {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#batcher.close().then(() => this.#device.free());
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#batcher.close();
+    await this.#tiers?.close();
+    this.#device.free();
   }
 
   /** The library would read freed memory. */

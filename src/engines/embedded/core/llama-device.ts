@@ -79,18 +79,29 @@ export class LlamaDevice implements Device {
   }
 
   async copy(from: number, to: number): Promise<boolean> {
+    const isWritten = await this.writeState(to, await this.readState(from));
+    const last = (slot: number): number => this.#api.lastPosition(this.#memory, slot);
+    if (isWritten && last(to) === last(from)) return true;
     this.trim(to, 0);
-    const bytes = Number(this.#api.stateBytes(this.#context, from));
+    return false;
+  }
+
+  async readState(slot: number): Promise<Uint8Array> {
+    const bytes = Number(this.#api.stateBytes(this.#context, slot));
     if (this.#state.length < bytes) this.#state = new Uint8Array(bytes);
     const read = await inBackground<number | bigint>((done) =>
-      this.#api.readState.async(this.#context, this.#state, bytes, from, done),
+      this.#api.readState.async(this.#context, this.#state, bytes, slot, done),
     );
+    return this.#state.subarray(0, Number(read));
+  }
+
+  async writeState(slot: number, state: Uint8Array): Promise<boolean> {
+    this.trim(slot, 0);
     const written = await inBackground<number | bigint>((done) =>
-      this.#api.writeState.async(this.#context, this.#state, Number(read), to, done),
+      this.#api.writeState.async(this.#context, state, state.length, slot, done),
     );
-    const last = (slot: number): number => this.#api.lastPosition(this.#memory, slot);
-    if (Number(written) > 0 && last(to) === last(from)) return true;
-    this.trim(to, 0);
+    if (Number(written) > 0) return true;
+    this.trim(slot, 0);
     return false;
   }
 

@@ -64,6 +64,34 @@ export class SlotCache {
     return this.#slots[slot]!.length;
   }
 
+  /** Hash of each block of a prompt that a cache may give, first to last. */
+  keysOf(prompt: Uint32Array, salt: string): bigint[] {
+    const keys: bigint[] = [];
+    let parent = this.#root(salt);
+    for (let at = 0; at < reusableBlocks(prompt.length); at++) {
+      parent = blockHash(parent, prompt.subarray(at * BLOCK_TOKENS, (at + 1) * BLOCK_TOKENS));
+      keys.push(parent);
+    }
+    return keys;
+  }
+
+  /** Full blocks of a slot from `first` on, with their tokens. */
+  blocksOf(
+    id: number,
+    first: number,
+  ): { key: bigint; parent: bigint | null; tokens: Uint32Array; origin: Origin }[] {
+    const slot = this.#slots[id]!;
+    return slot.blocks.slice(first).map(({ hash, origin }, index) => {
+      const at = first + index;
+      const tokens = slot.tokens.slice(at * BLOCK_TOKENS, (at + 1) * BLOCK_TOKENS);
+      return { key: hash, parent: slot.blocks[at - 1]?.hash ?? null, tokens, origin };
+    });
+  }
+
+  saltOf(id: number): string {
+    return this.#slots[id]!.salt;
+  }
+
   /** Takes a slot for a prompt and books its prefix; null when every slot is busy. */
   place(prompt: Uint32Array, salt: string): Placed | null {
     const choice = chooseSlot(this.#slots.map((slot) => this.#view(slot, prompt, salt)));

@@ -1,5 +1,6 @@
 /** One job on its way through the batcher, and the order of jobs. */
-import type { CoreFinish, CoreJob } from '../types.js';
+import type { CachedByTier, CoreFinish, CoreJob } from '../types.js';
+import type { LoadedImage } from './tiered-prefix.js';
 import type { Picker } from './types.js';
 
 export interface Task {
@@ -14,6 +15,42 @@ export interface Task {
   nextToken: number | null;
   generated: number;
   isCancelled: boolean;
+  /** Its end has been told. */
+  isOver: boolean;
+  /** Hashes of the prompt's blocks; set when it gets its slot and there are tiers. */
+  keys: readonly bigint[];
+  /** Prompt tokens not computed, by where they came from. */
+  cached: CachedByTier;
+  /** Set aside until this resolves: pages are being read, or another worker computes them. */
+  pause: Promise<void> | null;
+  /** Read, waiting for the device. */
+  loaded: LoadedImage | null;
+  /** `performance.now()` since which it has waited for another worker without any progress. */
+  waitingSince: number | null;
+  /** Blocks of its slot that have been offered to the tiers. */
+  saved: number;
+  isClaimed: boolean;
+}
+
+export function newTask(job: CoreJob, contextTokens: number, arrival: number): Task {
+  return {
+    job,
+    maxTokens: Math.min(job.maxTokens, contextTokens - job.tokens.length),
+    arrival,
+    slot: null,
+    picker: null,
+    nextToken: null,
+    generated: 0,
+    isCancelled: false,
+    isOver: false,
+    keys: [],
+    cached: { gpu: 0, cpu: 0, disk: 0, remote: 0 },
+    pause: null,
+    loaded: null,
+    waitingSince: null,
+    saved: 0,
+    isClaimed: false,
+  };
 }
 
 /** Higher priority first, then arrival. */

@@ -20,6 +20,10 @@ export interface Device {
   trim(slot: number, position: number): boolean;
   /** Replaces the KV of `to` by a copy of that of `from`; false when nothing was copied (then `to` is empty). */
   copy(from: number, to: number): Promise<boolean>;
+  /** The slot's KV as the library writes it (`state-layout.ts`); valid until the next call of `readState` or `copy`. */
+  readState(slot: number): Promise<Uint8Array>;
+  /** Replaces the slot's KV by a state or an image of one; false when it was refused (then the slot is empty). */
+  writeState(slot: number, state: Uint8Array): Promise<boolean>;
   /** Throws a DynamoError when the job's sampling cannot be set up (a grammar that does not parse). */
   picker(job: CoreJob): Picker;
   isEndOfGeneration(token: number): boolean;

@@ -3,6 +3,7 @@
  * wrong reuse, copy, trim or position shows up as a wrong answer. Overlapping calls are an error, as on the real one.
  */
 import { createHash } from 'node:crypto';
+import { imageBytes, layOutImage, parseState } from '../../../../src/engines/embedded/core/state-layout.js';
 import type { Device, Picker } from '../../../../src/engines/embedded/core/types.js';
 
 export const VOCAB = 1_000;
@@ -57,6 +58,20 @@ export class FakeDevice implements Device {
     return !this.refuseCopies;
   }
 
+  /** The tokens themselves: one part of four bytes per token. */
+  async readState(slot: number): Promise<Uint8Array> {
+    await this.#alone();
+    return stateOf(this.slots[slot]!);
+  }
+
+  async writeState(slot: number, state: Uint8Array): Promise<boolean> {
+    await this.#alone();
+    const { offsets, cells } = parseState(state);
+    const rows = new DataView(state.buffer, state.byteOffset + offsets[0]!, cells * 4);
+    this.slots[slot] = Array.from({ length: cells }, (_, at) => rows.getUint32(at * 4, true));
+    return true;
+  }
+
   picker(): Picker {
     this.openPickers++;
     let isFreed = false;
@@ -91,6 +106,24 @@ export class FakeDevice implements Device {
   #requireIdle(): void {
     if (this.#isBusy) throw new Error('two calls at once');
   }
+}
+
+/** Shape of the fake's states: one layer whose keys are the token ids and whose values are empty. */
+export const FAKE_SHAPE = {
+  streams: 2,
+  layers: 1,
+  parts: [
+    { type: 0, rowBytes: 4 },
+    { type: 0, rowBytes: 0 },
+  ],
+  tokenBytes: 4,
+};
+
+function stateOf(tokens: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(imageBytes(FAKE_SHAPE, tokens.length));
+  const [rows] = layOutImage(FAKE_SHAPE, tokens.length, bytes);
+  bytes.set(new Uint8Array(Uint32Array.from(tokens).buffer), rows);
+  return bytes;
 }
 
 /** The "model": end of generation about every twelfth time. */

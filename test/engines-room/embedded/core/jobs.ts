@@ -56,11 +56,11 @@ export function start(core: { submit(job: CoreJob): CoreHandle }, options: JobOp
       priority: 0,
       cacheSalt: '',
       ...fields,
-      onStart: (cachedTokens) => {
+      onStart: (cachedTokens, byTier) => {
         if (outcome.cachedTokens !== null || outcome.tokens.length > 0)
           reject(new Error('a late or second onStart'));
         outcome.cachedTokens = cachedTokens;
-        fields.onStart?.(cachedTokens);
+        fields.onStart?.(cachedTokens, byTier);
       },
       onToken: (token, logprobs) => {
         if (outcome.tokens.length === 0) firstAt = performance.now();

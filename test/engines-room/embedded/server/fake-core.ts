@@ -41,7 +41,12 @@ export class FakeCore implements EngineCore {
   };
   readonly jobs: CoreJob[] = [];
   readonly cancelled: CoreJob[] = [];
-  readonly counters = { promptTokens: 0, cachedTokens: 0, generatedTokens: 0 };
+  readonly counters = {
+    promptTokens: 0,
+    cachedTokens: 0,
+    cachedByTier: { gpu: 0, cpu: 0, disk: 0, remote: 0 },
+    generatedTokens: 0,
+  };
   /** Held jobs write nothing until they are let go or cancelled. */
   isHeld = false;
   cleared = 0;

@@ -1,0 +1,181 @@
+/**
+ * The pages a worker can reach: looks them up tier by tier, reads them into memory the caller lays out, and writes
+ * new ones down through the tiers in the background. A tier that fails steps aside for a while; a page that cannot
+ * be read is a miss.
+ */
+import { LIMITS } from '../limits.js';
+import { factsOf } from './page-format.js';
+import type { Page, PageFacts, PageObserver, PagePlace, PageTier } from './types.js';
+
+/** A failed tier is tried again after this many milliseconds. */
+const RETRY_MS = 15_000;
+/** Writes under way at once per tier: disks sync several files in the time of one. */
+const WRITES_AT_ONCE = 4;
+/** Unreadable pages remembered per tier. */
+const BAD_MAX = 10_000;
+
+interface Shelf {
+  place: PagePlace;
+  waiting: Page[];
+  waitingBytes: number;
+  running: number;
+  /** `now()` until which it is not used; 0 = works. */
+  offUntil: number;
+  isFaulty: boolean;
+  /** Pages that could not be read, until they are written anew. */
+  bad: Set<bigint>;
+}
+
+export interface PageStoreOptions {
+  /** In the order pages are looked for and written through. */
+  places: PagePlace[];
+  observer: PageObserver;
+  /** Milliseconds of a steady clock. */
+  now?: () => number;
+}
+
+export class PageStore {
+  /** Pages not written because a tier could not keep up. */
+  dropped = 0;
+  readonly #shelves: Shelf[];
+  readonly #observer: PageObserver;
+  readonly #now: () => number;
+  #idle: (() => void)[] = [];
+
+  constructor({ places, observer, now = () => performance.now() }: PageStoreOptions) {
+    this.#shelves = places.map((place) => ({
+      place,
+      waiting: [],
+      waitingBytes: 0,
+      running: 0,
+      offUntil: 0,
+      isFaulty: false,
+      bad: new Set<bigint>(),
+    }));
+    this.#observer = observer;
+    this.#now = now;
+  }
+
+  /** Tier each page of the chain can be read from, from `from` on, up to the first that is nowhere. */
+  locate(keys: readonly bigint[], from: number): PageTier[] {
+    const found: PageTier[] = [];
+    for (let at = from; at < keys.length; at++) {
+      const shelf = this.#shelves.find((shelf) => this.#holds(shelf, keys[at]!));
+      if (shelf === undefined) break;
+      found.push(shelf.place.tier);
+    }
+    return found;
+  }
+
+  /** Whether a page is in the uppermost tier that works, where nobody needs to write it. */
+  isKept(key: bigint): boolean {
+    const first = this.#shelves.find((shelf) => this.#isOn(shelf));
+    return first === undefined || this.#holds(first, key);
+  }
+
+  /** Fills `views` with the page's payload; null = a miss, which has been told. Promotion is the caller's (`put`). */
+  async read(tier: PageTier, key: bigint, views: readonly Uint8Array[]): Promise<PageFacts | null> {
+    const shelf = this.#shelves.find(({ place }) => place.tier === tier);
+    if (shelf === undefined || !this.#isOn(shelf)) return null;
+    const answer = await shelf.place.read(key, views).catch((error: Error) => {
+      this.#fail(shelf, error);
+      return 'failed' as const;
+    });
+    if (typeof answer !== 'string') return answer;
+    if (shelf.bad.size >= BAD_MAX) shelf.bad.clear();
+    shelf.bad.add(key);
+    this.#observer.missed(tier, [key], answer);
+    return null;
+  }
+
+  /** The pages were read for a request. */
+  used(tier: PageTier, keys: readonly bigint[]): void {
+    this.#observer.used(tier, keys);
+  }
+
+  /** Writes pages to every tier that lacks them; returns at once. The payloads must not change afterwards. */
+  put(pages: readonly Page[], only?: PageTier): void {
+    for (const shelf of this.#shelves) {
+      if (only !== undefined && shelf.place.tier !== only) continue;
+      for (const page of pages) this.#enqueue(shelf, page);
+      this.#pump(shelf);
+    }
+  }
+
+  /** The uppermost tier, where pages read from below are brought back to. */
+  get top(): PageTier | null {
+    return this.#shelves.find((shelf) => this.#isOn(shelf))?.place.tier ?? null;
+  }
+
+  /** Resolves when nothing waits to be written. */
+  async settled(): Promise<void> {
+    while (this.#shelves.some(({ running, waiting }) => running + waiting.length > 0)) {
+      await new Promise<void>((resolve) => {
+        this.#idle.push(resolve);
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const shelf of this.#shelves) shelf.waiting = [];
+    await this.settled();
+    await Promise.all(this.#shelves.map(({ place }) => place.close()));
+  }
+
+  #holds(shelf: Shelf, key: bigint): boolean {
+    return this.#isOn(shelf) && !shelf.bad.has(key) && shelf.place.has(key);
+  }
+
+  #isOn(shelf: Shelf): boolean {
+    return shelf.offUntil === 0 || this.#now() >= shelf.offUntil;
+  }
+
+  #enqueue(shelf: Shelf, page: Page): void {
+    if (!this.#isOn(shelf)) return;
+    if (shelf.waitingBytes + page.payload.length > LIMITS.pageQueueBytes) {
+      this.dropped++;
+      return;
+    }
+    shelf.waiting.push(page);
+    shelf.waitingBytes += page.payload.length;
+  }
+
+  #pump(shelf: Shelf): void {
+    while (shelf.running < WRITES_AT_ONCE && shelf.waiting.length > 0) {
+      const page = shelf.waiting.shift()!;
+      shelf.waitingBytes -= page.payload.length;
+      shelf.running++;
+      void this.#write(shelf, page).finally(() => {
+        shelf.running--;
+        this.#pump(shelf);
+        if (shelf.running === 0) for (const resolve of this.#idle.splice(0)) resolve();
+      });
+    }
+  }
+
+  async #write(shelf: Shelf, page: Page): Promise<void> {
+    if (!this.#isOn(shelf)) return;
+    try {
+      const isNew = await shelf.place.write(page);
+      if (shelf.isFaulty) this.#recovered(shelf);
+      shelf.bad.delete(page.key);
+      if (isNew) this.#observer.stored(shelf.place.tier, [factsOf(page)]);
+    } catch (error) {
+      this.#fail(shelf, error as Error);
+    }
+  }
+
+  #fail(shelf: Shelf, error: Error): void {
+    shelf.offUntil = this.#now() + RETRY_MS;
+    shelf.isFaulty = true;
+    shelf.waiting = [];
+    shelf.waitingBytes = 0;
+    this.#observer.fault(shelf.place.tier, error.message);
+  }
+
+  #recovered(shelf: Shelf): void {
+    shelf.offUntil = 0;
+    shelf.isFaulty = false;
+    this.#observer.fault(shelf.place.tier, null);
+  }
+}
