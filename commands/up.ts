@@ -31,6 +31,10 @@ export default class Up extends BaseCommand {
       env: 'DYNAMO_ROUTER',
       options: ROUTERS,
     }),
+    tiers: Flags.string({
+      description: 'page tiers, e.g. cpu=8GiB,disk=50GiB:/path,remote=s3://bucket/prefix, or none',
+      env: 'DYNAMO_TIERS',
+    }),
     'api-key': Flags.string({
       description: 'key clients must send (repeat for several)',
       env: 'DYNAMO_API_KEY',
@@ -54,6 +58,7 @@ export default class Up extends BaseCommand {
       variant: flags.variant,
       engine: flags.engine as EngineName | undefined,
       workers: flags.workers ?? settings.workers,
+      tiers: flags.tiers,
       set: parsePairs(flags.set ?? []),
     };
     const askedAt = Date.now();

@@ -154,6 +154,10 @@ export const LIMITS = {
   logitBiasMax: 1_024,
   /** Bytes of pages that wait to be written to one tier; more are dropped and counted. */
   pageQueueBytes: 192 * 1024 * 1024,
+  /** Page reports a worker keeps while the stack's catalogue is not there; its next scan finds the rest. */
+  pageReportsKept: 100_000,
+  /** Characters of one page report. */
+  pageReportChars: 4 * 1024 * 1024,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

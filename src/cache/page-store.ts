@@ -4,8 +4,9 @@
  * be read is a miss.
  */
 import { LIMITS } from '../limits.js';
+import type { Tier } from '../router/types.js';
 import { factsOf } from './page-format.js';
-import type { Page, PageFacts, PageObserver, PagePlace, PageTier } from './types.js';
+import type { Page, PageFacts, PageObserver, PagePlace, PageTier, PageUse } from './types.js';
 
 /** A failed tier is tried again after this many milliseconds. */
 const RETRY_MS = 15_000;
@@ -88,9 +89,10 @@ export class PageStore {
     return null;
   }
 
-  /** The pages were read for a request. */
-  used(tier: PageTier, keys: readonly bigint[]): void {
-    this.#observer.used(tier, keys);
+  /** The pages were read for a request, or found in the engine's memory (`gpu`). */
+  used(tier: Tier, pages: readonly PageUse[]): void {
+    const uses = pages.map(({ key, priority, expiresAt }) => ({ key, priority, expiresAt }));
+    if (uses.length > 0) this.#observer.used(tier, uses);
   }
 
   /** Writes pages to every tier that lacks them; returns at once. The payloads must not change afterwards. */

@@ -22,6 +22,9 @@ export interface PageFacts {
   expiresAt: number;
 }
 
+/** A page as a request values it. */
+export type PageUse = Pick<PageFacts, 'key' | 'priority' | 'expiresAt'>;
+
 export interface Page extends PageFacts {
   tokens: Uint32Array;
   payload: Uint8Array;
@@ -48,8 +51,8 @@ export interface PagePlace {
 /** Told by a worker of what it does with pages. */
 export interface PageObserver {
   stored(tier: PageTier, pages: readonly PageFacts[]): void;
-  /** Read for a request, in chain order. */
-  used(tier: PageTier, keys: readonly bigint[]): void;
+  /** Read for a request, in chain order: from a tier, or found in the engine's own memory (`gpu`). */
+  used(tier: Tier, pages: readonly PageUse[]): void;
   /** Expected but not there, or not what it should be. */
   missed(tier: PageTier, keys: readonly bigint[], why: ReadMiss): void;
   /** A tier failed (`message`), or works again (null). */

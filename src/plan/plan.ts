@@ -7,7 +7,17 @@ import { placeEmbedded } from './place-embedded.js';
 import { placeVllm } from './place-vllm.js';
 import type { Placement } from './placement.js';
 import { applySettings, type PlanSettings } from './settings.js';
-import type { EngineName, HostSnapshot, ModelRef, Plan, PlanResult, Refusal, WorkerPlan } from './types.js';
+import { sizeBytes } from './tier-spec.js';
+import type {
+  EngineName,
+  HostSnapshot,
+  ModelRef,
+  Plan,
+  PlanResult,
+  Refusal,
+  TierPlan,
+  WorkerPlan,
+} from './types.js';
 
 /** Argv and environment of a worker; the engine adapter's `command`. */
 export type CommandOf = (plan: Plan, worker: WorkerPlan) => Pick<WorkerPlan, 'file' | 'args' | 'env'>;
@@ -17,6 +27,8 @@ export interface PlanOptions {
   engine?: EngineName;
   workers?: number;
   settings?: PlanSettings;
+  /** Instead of the recipe's. */
+  tiers?: TierPlan[];
   /** File of a model of the catalogue, whether it is there yet or not. */
   modelFile(name: string): { path: string; sha256: string | null };
   commandOf: CommandOf;
@@ -120,6 +132,7 @@ function buildPlan(
     engineEnv: variant.env,
     minEngineVersion: variant.engine === 'vllm' ? variant.min_engine_version : null,
     requantize: variant.engine === 'embedded' ? variant.requantize : null,
+    tiers: variant.engine === 'embedded' ? (options.tiers ?? recipeTiers(variant)) : [],
     defaults: {
       temperature: sampling.temperature,
       topP: sampling.top_p,
@@ -132,6 +145,15 @@ function buildPlan(
     ...plan,
     workers: plan.workers.map((worker) => ({ ...worker, ...options.commandOf(plan, worker) })),
   };
+}
+
+/** Without a size a tier of a recipe is left to the stack, which knows what is free. */
+function recipeTiers({ tiers }: Variant): TierPlan[] {
+  return tiers.map(({ name, size, at }) => ({
+    name,
+    bytesMax: size === undefined ? null : sizeBytes(size),
+    at: at ?? null,
+  }));
 }
 
 /** Every other name the model answers to, each once. */

@@ -59,6 +59,15 @@ export interface WorkerPlan {
   slots?: number;
 }
 
+/** A tier of pages below the engines' own memory. */
+export interface TierPlan {
+  name: 'cpu' | 'disk' | 'remote';
+  /** Quota; null = unbounded (remote only). */
+  bytesMax: number | null;
+  /** Folder, or address of a remote store; null = chosen when the stack starts. */
+  at: string | null;
+}
+
 export interface Plan {
   recipe: string;
   title: string;
@@ -85,6 +94,10 @@ export interface Plan {
   minEngineVersion?: string | null;
   /** Tensor type the embedded engine converts the model to at first use; null keeps the file as it is. */
   requantize?: 'q8_0' | null;
+  /** In the order pages go down. */
+  tiers?: TierPlan[];
+  /** Socket on which workers tell the stack of their pages; chosen when the stack starts. */
+  pageReports?: string | null;
   defaults: {
     temperature?: number;
     topP?: number;

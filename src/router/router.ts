@@ -199,7 +199,11 @@ class KvRouter implements Router {
 
   applyCleared(worker: WorkerId): void {
     this.#events += 1;
-    this.#clear(worker);
+    const lane = this.laneOf(worker);
+    if (lane === undefined) return;
+    // The engine's own memory: what lies in tiers below stays.
+    this.#index.clear(lane, 'gpu');
+    this.#state.approximate.clear(lane);
   }
 
   dropWorkerBlocks(worker: WorkerId): void {

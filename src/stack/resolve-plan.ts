@@ -8,6 +8,7 @@ import { describedHost } from '../plan/hardware.js';
 import { makePlan, planOrThrow } from '../plan/plan.js';
 import { probeHost } from '../plan/probe.js';
 import { readSettings } from '../plan/settings.js';
+import { parseTiers } from '../plan/tier-spec.js';
 import type { EngineName, HostSnapshot, Plan } from '../plan/types.js';
 import { listRecipes, loadRecipe } from '../recipes/load.js';
 import { commandOf } from './adapters.js';
@@ -20,6 +21,8 @@ export interface PlanWish {
   variant?: string | undefined;
   engine?: EngineName | undefined;
   workers?: number | undefined;
+  /** `--tiers`, instead of the recipe's. */
+  tiers?: string | undefined;
   /** `--set key=value` pairs. */
   set: Record<string, string>;
 }
@@ -44,6 +47,7 @@ export async function resolvePlan(wish: PlanWish, paths: Paths): Promise<Resolve
     engine: wish.engine,
     workers: wish.workers,
     settings,
+    ...(wish.tiers === undefined ? {} : { tiers: parseTiers(wish.tiers) }),
     modelFile: (name) => {
       const model = findModel(name);
       return { path: modelPath(modelsDir(paths), model), sha256: model.sha256 };

@@ -5,7 +5,8 @@
 
 import type { EngineAdapter, Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
-import type { Plan } from '../plan/types.js';
+import { tierWarnings } from '../plan/tier-spec.js';
+import type { Plan, TierPlan } from '../plan/types.js';
 import type { PromptService } from '../prompt/service.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { Router } from '../router/router.js';
@@ -23,6 +24,8 @@ import { buildRouter } from './routing.js';
 import type { StackSpec, StartMessage } from './spec.js';
 import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
+import { placeTiers, removeMemoryTier, reportSocket } from './tier-places.js';
+import { StackTiers } from './tiers.js';
 import { WorkerSet } from './worker-set.js';
 
 export interface StackOptions {
@@ -42,6 +45,8 @@ export class Stack {
   #admin: AdminServer | undefined;
   #supervisor: SupervisorService | undefined;
   #workers: WorkerSet | undefined;
+  #tiers: StackTiers | undefined;
+  #tierPlans: TierPlan[] = [];
   #isReady = false;
 
   constructor(spec: StackSpec, options: StackOptions) {
@@ -69,13 +74,14 @@ export class Stack {
     const { plan, name, paths } = this.#spec;
     this.#bus.emit({ type: 'stack.state', state: 'starting' });
     reapLeftoverWorkers(this.#options.stateDir, (text) => this.#step(text));
-    const placed = await placeWorkers(plan, paths, name);
-    const adapter = adapterOf(placed.engine);
     const emit = (event: TelemetryEvent) => this.#bus.emit(event);
+    const placed = this.#placeTiers(await placeWorkers(plan, paths, name), emit);
+    const adapter = adapterOf(placed.engine);
     const prompt = await loadPrompt(placed, (code, message) => emit({ type: 'warning', code, message }));
     const router = buildRouter(this.#spec, placed, emit);
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
+    await this.#openTiers(placed, router, emit);
     await this.#listen(placed, { router, prompt, workers });
     const tell = (phase: Phase) => this.#step(`preparing the model: ${phase.name}`);
     await this.#startWorkers(await adapter.prepare(placed, tell), workers);
@@ -93,7 +99,38 @@ export class Stack {
     await this.#workers?.close();
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
     await this.#workers?.removeSockets();
+    await this.#tiers?.close();
+    removeMemoryTier(this.#tierPlans, this.#spec.paths, this.#spec.name);
     await this.#admin?.close();
+  }
+
+  #placeTiers(plan: Plan, emit: (event: TelemetryEvent) => void): Plan {
+    if ((plan.tiers ?? []).length === 0) return plan;
+    const { paths, name } = this.#spec;
+    const { tiers, warnings } = placeTiers(plan, paths, name);
+    for (const message of [...warnings, ...tierWarnings(tiers)])
+      emit({ type: 'warning', code: 'tier_small', message });
+    this.#tierPlans = tiers;
+    return { ...plan, tiers, pageReports: reportSocket(paths, name) };
+  }
+
+  async #openTiers(plan: Plan, router: Router, emit: (event: TelemetryEvent) => void): Promise<void> {
+    if (!plan.pageReports) return;
+    const workers = plan.workers.map(({ id }) => id);
+    const tiers = new StackTiers({
+      tiers: plan.tiers ?? [],
+      socket: plan.pageReports,
+      router,
+      workers,
+      emit,
+    });
+    await tiers.open();
+    this.#tiers = tiers;
+    // What lies in a tier outlives what is known of a worker's own memory.
+    this.#bus.subscribe((event) => {
+      const isDropped = event.type === 'feed.gap' && !event.isFilled;
+      if (isDropped || (event.type === 'worker.state' && event.state === 'ready')) tiers.announce();
+    });
   }
 
   async #listen(

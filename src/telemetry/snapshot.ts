@@ -1,5 +1,5 @@
 /** Events reduced to the one snapshot that status, screen and metrics show. One writer: the stack's bus. */
-import { TIERS, type Tier } from '../router/types.js';
+import { TIERS } from '../router/types.js';
 import { Histogram } from './histogram.js';
 import { type RequestRow, RequestTable } from './request-table.js';
 import { RollingSum } from './rolling.js';
@@ -44,7 +44,6 @@ class Store implements SnapshotStore {
   readonly #index = { blocks: 0, bytes: 0, events: 0, gaps: 0, resyncs: 0 };
   readonly #minutePrompt = new RollingSum(MINUTE_MS, 60);
   readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
-  readonly #tierHits: Record<Tier, number> = { gpu: 0, cpu: 0, disk: 0, remote: 0 };
   #tiers: TierSnapshot[] = [];
   #warnings: Snapshot['warnings'] = [];
   #history: { bucket: number; values: number[] }[] = [];
@@ -105,7 +104,7 @@ class Store implements SnapshotStore {
         reachable: share(reachable, prompt),
       },
       readWriteRatio: prompt === cached ? 0 : cached / (prompt - cached),
-      tiers: this.#tiers.length > 0 ? this.#tiers : [this.#engineTier(workers)],
+      tiers: [this.#engineTier(workers), ...this.#tiers],
       latency: {
         ttftMs: this.histograms.ttftMs.summary(),
         itlMs: this.histograms.itlMs.summary(),
@@ -162,13 +161,12 @@ class Store implements SnapshotStore {
     this.#tokens.reachable += row.reachableTokens;
     this.#minutePrompt.add(event.at, usage.promptTokens);
     this.#minuteCached.add(event.at, usage.cachedTokens);
-    this.#tierHits.gpu += usage.cachedTokens;
     if (row.worker !== null)
       this.#workers.finished(row.worker, { prompt: usage.promptTokens, cached: usage.cachedTokens });
     this.#sessions.finished(row, event.at);
   }
 
-  /** Without tiers of our own, the engines' memory is the only one. */
+  /** The engines' own memory: what the tiers below did not give. */
   #engineTier(workers: Snapshot['workers']): TierSnapshot {
     const blocks = workers.reduce((sum, worker) => sum + worker.kv.blocksUsed, 0);
     const name = TIERS[0];
@@ -177,7 +175,10 @@ class Store implements SnapshotStore {
       bytes: 0,
       bytesMax: 0,
       blocks,
-      hitTokens: this.#tierHits.gpu,
+      hitTokens: Math.max(
+        0,
+        this.#tokens.cached - this.#tiers.reduce((sum, tier) => sum + tier.hitTokens, 0),
+      ),
       readBytes: 0,
       writtenBytes: 0,
       evicted: 0,

@@ -104,6 +104,15 @@ export interface TierSnapshot {
   readBytes: number;
   writtenBytes: number;
   evicted: number;
+  /** Pages that stayed as long as was promised, and those that had to go before. */
+  promisesKept?: number;
+  promisesBroken?: number;
+  /** Reads that found no page, or a wrong one. */
+  misses?: number;
+  /** Why the tier is not used just now; null when it works. */
+  fault?: string | null;
+  /** Pages per retention priority, those with a running promise as `promised`. */
+  classes?: Record<string, number>;
 }
 
 export interface SessionSnapshot {

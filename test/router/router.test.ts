@@ -141,8 +141,9 @@ describe('decisions', () => {
     router.applyRemoved('w0', 'gpu', hashes.slice(4));
     const seen = (): unknown => router.score(input(tokens(1, 200)))[0]?.overlap;
     expect(seen()).toEqual({ gpu: 4, cpu: 6, disk: 0, remote: 0 });
+    // The engine's own memory: what lies in a tier below stays readable.
     router.applyCleared('w0');
-    expect(seen()).toEqual({ gpu: 0, cpu: 0, disk: 0, remote: 0 });
+    expect(seen()).toEqual({ gpu: 0, cpu: 10, disk: 0, remote: 0 });
     expect(router.eventsApplied()).toBe(4);
   });
 

@@ -64,6 +64,8 @@ function command({ model, ...plan }: Plan, worker: WorkerPlan): ReturnType<Engin
     ...(events === null
       ? []
       : ['--events', events.events, '--replay', events.replay, '--topic', events.topic]),
+    ...(plan.tiers ?? []).flatMap(({ name, at }) => (at === null ? [] : [`--tier-${name}`, at])),
+    ...(plan.pageReports ? ['--page-reports', plan.pageReports, '--worker', worker.id] : []),
   ];
   return { file: process.execPath, args, env: {} };
 }

@@ -45,6 +45,26 @@ describe('the command', () => {
       contextTokens: 4_096,
       slots: 3,
       events: WORKER.events,
+      tiers: null,
+    });
+  });
+
+  it('names the tiers and where the worker tells of its pages', () => {
+    const tiers: Plan['tiers'] = [
+      { name: 'cpu', bytesMax: 1, at: '/dev/shm/x' },
+      { name: 'disk', bytesMax: 2, at: '/var/kv' },
+      { name: 'remote', bytesMax: null, at: 's3://bucket' },
+    ];
+    const { args } = embeddedAdapter.command(
+      planOf('/m.gguf', { tiers, pageReports: '/run/p.sock' }),
+      WORKER,
+    );
+    expect(workerOptions(args.slice(1)).tiers).toEqual({
+      cpuDir: '/dev/shm/x',
+      diskDir: '/var/kv',
+      remoteUrl: 's3://bucket',
+      reports: '/run/p.sock',
+      worker: WORKER.id,
     });
   });
 

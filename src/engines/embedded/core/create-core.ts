@@ -105,6 +105,11 @@ export class LlamaCore implements EngineCore {
     return { running, waiting, blocksUsed: this.#cache.blocksUsed, blocksTotal, ...counters };
   }
 
+  /** What pages of this core are, null without tiers. */
+  get pages(): { namespace: string; pageBytes: number; pageTokens: number } | null {
+    return this.#tiers === null ? null : this.#tiers.pages;
+  }
+
   /** Hashes of all blocks held, in no order: what a listener that missed nothing believes. */
   cachedBlocks(): bigint[] {
     return this.#cache.hashes();

@@ -30,6 +30,7 @@ export async function openTiers(
     store: new PageStore({ places, observer }),
     claims,
     cost: new LoadCost(),
+    namespace,
     shape,
   });
 }

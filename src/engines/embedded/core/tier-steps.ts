@@ -43,6 +43,7 @@ export class TierSteps {
   admitted(task: Task, held: number): void {
     task.keys = this.#options.cache.keysOf(task.job.tokens, task.job.cacheSalt);
     task.saved = held / BLOCK_TOKENS;
+    if (held > 0) this.#options.tiers.found(this.#facts(task, 0));
   }
 
   /** False when the job was set aside. */

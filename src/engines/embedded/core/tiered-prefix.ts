@@ -3,6 +3,7 @@
  * written down. Nothing here touches the device; the batcher hands states in and images out.
  */
 import type { Claims } from '../../../cache/claims.js';
+import { HEAD_BYTES } from '../../../cache/page-format.js';
 import type { PageStore } from '../../../cache/page-store.js';
 import type { Page, PageFacts, PageOrigin, PageTier } from '../../../cache/types.js';
 import { BLOCK_TOKENS } from './block-hash.js';
@@ -40,6 +41,8 @@ export interface TieredPrefixOptions {
   claims: Claims | null;
   cost: LoadCost;
   shape: StateShape;
+  /** See `pageNamespace`. */
+  namespace: string;
 }
 
 export class TieredPrefix {
@@ -51,7 +54,12 @@ export class TieredPrefix {
   #image = new Uint8Array(0);
   #isImageInUse = false;
 
-  constructor({ store, claims, cost, shape }: TieredPrefixOptions) {
+  /** What a page is, for the catalogue. */
+  readonly pages: { namespace: string; pageBytes: number; pageTokens: number };
+
+  constructor({ store, claims, cost, shape, namespace }: TieredPrefixOptions) {
+    const pageBytes = HEAD_BYTES + shape.tokenBytes * BLOCK_TOKENS;
+    this.pages = { namespace, pageBytes, pageTokens: BLOCK_TOKENS };
     this.#store = store;
     this.#claims = claims;
     this.cost = cost;
@@ -106,15 +114,25 @@ export class TieredPrefix {
   /** Pages that came from below the uppermost tier are brought up; the image may be reused from here on. */
   finish(loaded: LoadedImage, held: number, blocks: readonly BlockFacts[]): void {
     const { top } = this.#store;
+    for (const tier of new Set(loaded.pages.map((page) => page.tier))) {
+      this.#store.used(
+        tier,
+        blocks.filter((_, at) => loaded.pages[at]?.tier === tier),
+      );
+    }
     const offsets = layOutImage(this.#shape, (held + loaded.pages.length) * BLOCK_TOKENS, loaded.image);
     for (const [at, { tier }] of loaded.pages.entries()) {
-      this.#store.used(tier, [blocks[at]!.key]);
       if (top === null || tier === top) continue;
       const from = (held + at) * BLOCK_TOKENS;
       const views = pageViews(loaded.image, this.#shape, offsets, from, BLOCK_TOKENS);
       this.#store.put([{ ...blocks[at]!, payload: Buffer.concat(views) }], top);
     }
     this.done();
+  }
+
+  /** Blocks of a prompt that were found in a slot: their pages are as much in use as if they had been read. */
+  found(blocks: readonly BlockFacts[]): void {
+    this.#store.used('gpu', blocks);
   }
 
   done(): void {

@@ -1,5 +1,7 @@
 /** Puts a worker together: core, events, warm-up, server. */
 import path from 'node:path';
+import { ReportClient } from '../../../cache/report-client.js';
+import type { PageObserver } from '../../../cache/types.js';
 import { compileChatTemplate, renderChat } from '../../../model/chat-template.js';
 import { loadModelFacts } from '../../../model/facts.js';
 import { recordsDir, verifyModel } from '../../../model/verify.js';
@@ -25,7 +27,13 @@ export async function openWorker(options: WorkerOptions, onPhase: (phase: string
   const facts = await loadModelFacts(modelPath);
   const template = compileChatTemplate(facts.chatTemplate ?? PLAIN_TEMPLATE, facts);
   const publisher = events === null ? null : await EventPublisher.open(events);
-  const core = await createCore({ modelPath, modelSha256: await sha256Of(options), contextTokens, slots });
+  const modelSha256 = await sha256Of(options);
+  const reports = options.tiers?.reports ? new ReportClient(options.tiers.reports) : null;
+  const tiers =
+    options.tiers === null ? {} : { tiers: { ...options.tiers, observer: reports ?? UNOBSERVED } };
+  const core = await createCore({ modelPath, modelSha256, contextTokens, slots, ...tiers });
+  if (core.pages !== null)
+    reports?.open({ type: 'hello', worker: options.tiers?.worker ?? '', ...core.pages });
   if (publisher !== null) core.onKvEvents((batch) => publisher.publish(batch));
   onPhase('warming');
   renderChat(template, { messages: [{ role: 'user', content: 'Hi' }], tools: [], addGenerationPrompt: true });
@@ -36,10 +44,14 @@ export async function openWorker(options: WorkerOptions, onPhase: (phase: string
     close: async () => {
       await server.close();
       await core.close();
+      reports?.close();
       await publisher?.close();
     },
   };
 }
+
+/** A worker that runs by itself: nobody keeps its tiers in bounds. */
+const UNOBSERVED: PageObserver = { stored: () => {}, used: () => {}, missed: () => {}, fault: () => {} };
 
 /** For a model without a template of its own: turns by name, as base models have seen them in transcripts. */
 const PLAIN_TEMPLATE =

@@ -14,6 +14,17 @@ export interface WorkerOptions {
   contextTokens: number;
   slots: number;
   events: EventEndpoints | null;
+  tiers: WorkerTiers | null;
+}
+
+export interface WorkerTiers {
+  cpuDir?: string;
+  diskDir?: string;
+  remoteUrl?: string;
+  /** Unix socket of the catalogue; null when the worker runs by itself. */
+  reports: string | null;
+  /** The worker's name there. */
+  worker: string;
 }
 
 const OPTIONS = {
@@ -27,6 +38,11 @@ const OPTIONS = {
   events: { type: 'string' },
   replay: { type: 'string' },
   topic: { type: 'string', default: '' },
+  'tier-cpu': { type: 'string' },
+  'tier-disk': { type: 'string' },
+  'tier-remote': { type: 'string' },
+  'page-reports': { type: 'string' },
+  worker: { type: 'string', default: 'w0' },
 } as const;
 
 /** Throws `usage`. */
@@ -44,7 +60,19 @@ export function workerOptions(argv: string[]): WorkerOptions {
     contextTokens: wholeNumber('context', values.context, 1, 2 ** 30),
     slots: wholeNumber('slots', values.slots, 1, 256),
     events: events === undefined || replay === undefined ? null : { events, replay, topic: values.topic },
+    tiers: tiersOf(values),
   };
+}
+
+function tiersOf(values: ReturnType<typeof parsed>): WorkerTiers | null {
+  const { 'tier-cpu': cpuDir, 'tier-disk': diskDir, 'tier-remote': remoteUrl, worker } = values;
+  if (cpuDir === undefined && diskDir === undefined && remoteUrl === undefined) return null;
+  const places = {
+    ...(cpuDir === undefined ? {} : { cpuDir }),
+    ...(diskDir === undefined ? {} : { diskDir }),
+    ...(remoteUrl === undefined ? {} : { remoteUrl }),
+  };
+  return { ...places, reports: values['page-reports'] ?? null, worker };
 }
 
 function parsed(args: string[]) {

@@ -54,7 +54,13 @@ function open(dirs: { cpu?: string; disk?: string }, slots = 2) {
   });
   const store = new PageStore({ places, observer });
   const claims = new Claims(dirs.cpu ?? dirs.disk ?? folder());
-  const tiers = new TieredPrefix({ store, claims, cost: new FreeLoads(), shape: FAKE_SHAPE });
+  const tiers = new TieredPrefix({
+    store,
+    claims,
+    cost: new FreeLoads(),
+    shape: FAKE_SHAPE,
+    namespace: NAMESPACE,
+  });
   const device = new FakeDevice(slots);
   const facts = { modelSha256: 'm', libraryVersion: 'v', kvType: 'f16', rope: 'r' };
   const cache = new SlotCache({ slots, contextTokens: CONTEXT, facts });

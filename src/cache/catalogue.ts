@@ -1,0 +1,251 @@
+/**
+ * What lies in the tiers, for all workers of a stack: the only one that removes pages. Keeps each tier within its quota
+ * by `EvictionOrder`, tells the router's index what every worker could read, and counts what the tiers gave.
+ */
+import type { Tier } from '../router/types.js';
+import { EvictionOrder } from './eviction-order.js';
+import { keyText } from './page-format.js';
+import type { PageFacts, PageTier, PageUse, ReadMiss } from './types.js';
+
+/** Where removals go and a start's scan comes from. */
+export interface TierStorage {
+  remove(key: bigint): Promise<void>;
+  scan(): AsyncIterable<PageFacts>;
+}
+
+/** The router's index, as the catalogue feeds it: what lies in a shared tier, every worker can read. */
+export interface TierIndex {
+  stored(tier: PageTier, parent: bigint | null, keys: BigUint64Array, localHashes: BigUint64Array): void;
+  removed(tier: PageTier, keys: BigUint64Array): void;
+}
+
+export interface CatalogueTier {
+  tier: PageTier;
+  bytesMax: number;
+  storage: TierStorage;
+}
+
+export interface CatalogueOptions {
+  tiers: CatalogueTier[];
+  /** Bytes of one page in every tier. */
+  pageBytes: number;
+  index: TierIndex;
+  /** Tokens of a page. */
+  pageTokens: number;
+  /** Unix milliseconds. */
+  now?: () => number;
+  onWarning?(code: string, message: string): void;
+}
+
+export interface TierFigures {
+  name: PageTier;
+  bytes: number;
+  bytesMax: number;
+  blocks: number;
+  hitTokens: number;
+  readBytes: number;
+  writtenBytes: number;
+  evicted: number;
+  promisesKept: number;
+  promisesBroken: number;
+  /** Reads that found no page or a wrong one. */
+  misses: number;
+  /** Null when it works. */
+  fault: string | null;
+  /** Pages per priority, those with a running promise apart. */
+  classes: Record<string, number>;
+}
+
+interface Shelf extends CatalogueTier {
+  pages: Map<string, PageFacts>;
+  order: EvictionOrder;
+  counters: { hitPages: number; written: number; evicted: number; broken: number; misses: number };
+  fault: string | null;
+}
+
+export class Catalogue {
+  readonly #options: CatalogueOptions;
+  readonly #shelves: Map<PageTier, Shelf>;
+  readonly #now: () => number;
+
+  constructor(options: CatalogueOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#shelves = new Map(
+      options.tiers.map((tier) => [
+        tier.tier,
+        {
+          ...tier,
+          pages: new Map(),
+          order: new EvictionOrder(),
+          counters: { hitPages: 0, written: 0, evicted: 0, broken: 0, misses: 0 },
+          fault: null,
+        },
+      ]),
+    );
+  }
+
+  /** Takes over what an earlier run left; resolves with the pages found. Promises of that run still hold. */
+  async scan(): Promise<number> {
+    let found = 0;
+    for (const shelf of this.#shelves.values()) {
+      for await (const page of shelf.storage.scan()) {
+        this.#enter(shelf, page);
+        found++;
+      }
+      this.#keepQuota(shelf);
+    }
+    this.announceAll();
+    return found;
+  }
+
+  stored(tier: PageTier, pages: readonly PageFacts[]): void {
+    const shelf = this.#shelves.get(tier);
+    if (shelf === undefined || pages.length === 0) return;
+    for (const page of pages) this.#enter(shelf, page);
+    shelf.counters.written += pages.length;
+    this.#announce(tier, pages);
+    this.#keepQuota(shelf);
+  }
+
+  /** Pages were read for a request: they, and their copies above and below, are worth keeping longer. */
+  used(tier: Tier, pages: readonly PageUse[]): void {
+    const shelf = tier === 'gpu' ? undefined : this.#shelves.get(tier);
+    if (shelf !== undefined) shelf.counters.hitPages += pages.length;
+    this.#renew(pages);
+  }
+
+  missed(tier: PageTier, keys: readonly bigint[], why: ReadMiss): void {
+    const shelf = this.#shelves.get(tier);
+    if (shelf === undefined) return;
+    shelf.counters.misses += keys.length;
+    // A page that could not be read just now may be read later; one that is wrong or gone never.
+    if (why === 'failed') return;
+    for (const key of keys) this.#remove(shelf, keyText(key));
+  }
+
+  fault(tier: PageTier, message: string | null): void {
+    const shelf = this.#shelves.get(tier);
+    if (shelf === undefined || shelf.fault === message) return;
+    shelf.fault = message;
+    const text =
+      message === null ? `the ${tier} tier works again` : `the ${tier} tier steps aside: ${message}`;
+    this.#options.onWarning?.(message === null ? 'tier_recovered' : 'tier_failed', text);
+  }
+
+  /** The session these blocks belong to is over. */
+  demote(keys: readonly bigint[], priority: number): void {
+    for (const { order } of this.#shelves.values())
+      for (const key of keys) order.demote(keyText(key), priority);
+  }
+
+  /** Tells the index everything again, parents first: a worker's part of it was dropped. */
+  announceAll(): void {
+    const all = new Map<string, { tier: PageTier; page: PageFacts }[]>();
+    for (const { tier, pages } of this.#shelves.values()) {
+      for (const page of pages.values()) {
+        const parent = page.parent === null ? '' : keyText(page.parent);
+        const siblings = all.get(parent);
+        if (siblings === undefined) all.set(parent, [{ tier, page }]);
+        else siblings.push({ tier, page });
+      }
+    }
+    const seen = new Set<string>();
+    const waiting = [''];
+    for (let parent = waiting.pop(); parent !== undefined; parent = waiting.pop()) {
+      for (const { tier, page } of all.get(parent) ?? []) {
+        this.#announce(tier, [page]);
+        const key = keyText(page.key);
+        if (!seen.has(key)) waiting.push(key);
+        seen.add(key);
+      }
+    }
+  }
+
+  /** Removes every page of a tier, or of all; resolves with their number. */
+  async clear(tier?: PageTier): Promise<number> {
+    let removed = 0;
+    for (const shelf of this.#shelves.values()) {
+      if (tier !== undefined && shelf.tier !== tier) continue;
+      const keys = [...shelf.pages.keys()];
+      removed += keys.length;
+      await Promise.all(keys.map((key) => this.#remove(shelf, key)));
+    }
+    return removed;
+  }
+
+  figures(): TierFigures[] {
+    const { pageBytes, pageTokens } = this.#options;
+    return [...this.#shelves.values()].map(({ tier, bytesMax, pages, order, counters, fault }) => ({
+      classes: order.mix(this.#now()),
+      name: tier,
+      bytes: pages.size * pageBytes,
+      bytesMax,
+      blocks: pages.size,
+      hitTokens: counters.hitPages * pageTokens,
+      readBytes: counters.hitPages * pageBytes,
+      writtenBytes: counters.written * pageBytes,
+      evicted: counters.evicted,
+      promisesKept: order.promisesKept,
+      promisesBroken: counters.broken,
+      misses: counters.misses,
+      fault,
+    }));
+  }
+
+  #enter(shelf: Shelf, page: PageFacts): void {
+    const key = keyText(page.key);
+    shelf.pages.set(key, page);
+    shelf.order.touch(key, page, this.#now());
+  }
+
+  /** Last block first, so that within a chain the tail is the oldest and goes first. */
+  #renew(uses: readonly PageUse[]): void {
+    for (const { pages, order } of this.#shelves.values()) {
+      for (const use of [...uses].reverse()) {
+        const key = keyText(use.key);
+        if (pages.has(key)) order.touch(key, use, this.#now());
+      }
+    }
+  }
+
+  #keepQuota(shelf: Shelf): void {
+    const { pageBytes } = this.#options;
+    while (shelf.pages.size * pageBytes > shelf.bytesMax) {
+      const first = shelf.order.first(this.#now());
+      if (first === null) return;
+      shelf.counters.evicted++;
+      if (first.isPromised) shelf.counters.broken++;
+      void this.#remove(shelf, first.key);
+    }
+  }
+
+  async #remove(shelf: Shelf, key: string): Promise<void> {
+    shelf.order.remove(key);
+    if (!shelf.pages.delete(key)) return;
+    const hash = BigInt(`0x${key}`);
+    this.#options.index.removed(shelf.tier, BigUint64Array.of(hash));
+    await shelf.storage.remove(hash).catch((error: Error) => {
+      this.#options.onWarning?.(
+        'tier_failed',
+        `a page of the ${shelf.tier} tier could not be removed: ${error.message}`,
+      );
+    });
+  }
+
+  /** Runs of a chain as one call. */
+  #announce(tier: PageTier, pages: readonly PageFacts[]): void {
+    for (let at = 0; at < pages.length; ) {
+      let end = at + 1;
+      while (end < pages.length && pages[end]!.parent === pages[end - 1]!.key) end++;
+      const run = pages.slice(at, end);
+      this.#options.index.stored(
+        tier,
+        run[0]!.parent,
+        BigUint64Array.from(run, ({ key }) => key),
+        BigUint64Array.from(run, ({ localHash }) => localHash),
+      );
+      at = end;
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The stack's side of the tiers: opens the catalogue when the first worker says what its pages are, feeds it with what
+ * workers report, and shows its figures.
+ */
+import { Catalogue, type TierFigures, type TierIndex } from '../cache/catalogue.js';
+import { DirectoryPlace } from '../cache/directory-place.js';
+import type { Report } from '../cache/report-lines.js';
+import { listenReports, type ReportServer } from '../cache/report-server.js';
+import type { PageTier } from '../cache/types.js';
+import type { TierPlan } from '../plan/types.js';
+import type { Router } from '../router/router.js';
+import type { TelemetryEvent } from '../telemetry/types.js';
+
+const STATS_MS = 1_000;
+
+export interface StackTiersOptions {
+  tiers: TierPlan[];
+  socket: string;
+  router: Router;
+  workers: string[];
+  emit(event: TelemetryEvent): void;
+}
+
+export class StackTiers {
+  readonly #options: StackTiersOptions;
+  #server: ReportServer | undefined;
+  #catalogue: Catalogue | null = null;
+  #namespace: string | null = null;
+  /** Reports that came while the catalogue was reading the folders. */
+  #early: PageReport[] | null = null;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: StackTiersOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    if (this.#options.tiers.length === 0) return;
+    const warn = (message: string) => this.#warn('tier_failed', message);
+    this.#server = await listenReports(this.#options.socket, (report) => this.#onReport(report), warn);
+    this.#timer = setInterval(() => this.#report(), STATS_MS);
+    this.#timer.unref();
+  }
+
+  /** A worker's part of the index was dropped: it can still read what lies in the tiers. */
+  announce(): void {
+    this.#catalogue?.announceAll();
+  }
+
+  figures(): TierFigures[] {
+    return this.#catalogue?.figures() ?? [];
+  }
+
+  /** Removes all pages of a tier, or of all. */
+  async clear(tier?: PageTier): Promise<number> {
+    return (await this.#catalogue?.clear(tier)) ?? 0;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#server?.close();
+  }
+
+  #onReport(report: Report): void {
+    if (report.type === 'hello') {
+      void this.#hello(report);
+      return;
+    }
+    if (this.#early !== null) this.#early.push(report);
+    else if (this.#catalogue !== null) apply(this.#catalogue, report);
+  }
+
+  async #hello({
+    namespace,
+    pageBytes,
+    pageTokens,
+    worker,
+  }: Extract<Report, { type: 'hello' }>): Promise<void> {
+    if (this.#namespace !== null) {
+      if (namespace !== this.#namespace)
+        this.#warn(
+          'tier_failed',
+          `${worker} has pages of another kind than the workers before it: they are not shared`,
+        );
+      return;
+    }
+    this.#namespace = namespace;
+    this.#early = [];
+    const tiers = this.#options.tiers.flatMap(({ name, bytesMax, at }) => {
+      if (name === 'remote' || at === null) return [];
+      const storage = new DirectoryPlace({ tier: name, dir: at, namespace, isDurable: false });
+      return [{ tier: name, bytesMax: bytesMax ?? Number.POSITIVE_INFINITY, storage }];
+    });
+    const onWarning = (code: string, message: string) => this.#warn(code, message);
+    const catalogue = new Catalogue({ tiers, pageBytes, pageTokens, index: this.#index(), onWarning });
+    await catalogue
+      .scan()
+      .catch((error: Error) => this.#warn('tier_failed', `the tiers could not be read: ${error.message}`));
+    this.#catalogue = catalogue;
+    for (const report of this.#early.splice(0)) apply(catalogue, report);
+    this.#early = null;
+  }
+
+  #index(): TierIndex {
+    const { router, workers } = this.#options;
+    return {
+      stored: (tier, parent, keys, locals) => {
+        for (const worker of workers) router.applyStored(worker, tier, parent, keys, locals);
+      },
+      removed: (tier, keys) => {
+        for (const worker of workers) router.applyRemoved(worker, tier, keys);
+      },
+    };
+  }
+
+  #report(): void {
+    const tiers = this.figures();
+    if (tiers.length > 0) this.#options.emit({ type: 'tier.stats', tiers });
+  }
+
+  #warn(code: string, message: string): void {
+    this.#options.emit({ type: 'warning', code, message });
+  }
+}
+
+type PageReport = Exclude<Report, { type: 'hello' }>;
+
+function apply(catalogue: Catalogue, report: PageReport): void {
+  if (report.type === 'stored') catalogue.stored(report.tier, report.pages);
+  else if (report.type === 'used') catalogue.used(report.tier, report.pages);
+  else if (report.type === 'missed') catalogue.missed(report.tier, report.keys, report.why);
+  else catalogue.fault(report.tier, report.message);
+}
