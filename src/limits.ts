@@ -158,6 +158,8 @@ export const LIMITS = {
   pageReportsKept: 100_000,
   /** Characters of one page report. */
   pageReportChars: 4 * 1024 * 1024,
+  /** Pages of a remote store a worker knows of; 40 bytes each. */
+  remotePages: 1_000_000,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

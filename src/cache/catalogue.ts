@@ -89,9 +89,13 @@ export class Catalogue {
   async scan(): Promise<number> {
     let found = 0;
     for (const shelf of this.#shelves.values()) {
-      for await (const page of shelf.storage.scan()) {
-        this.#enter(shelf, page);
-        found++;
+      try {
+        for await (const page of shelf.storage.scan()) {
+          this.#enter(shelf, page);
+          found++;
+        }
+      } catch (error) {
+        this.fault(shelf.tier, error instanceof Error ? error.message : String(error));
       }
       this.#keepQuota(shelf);
     }

@@ -4,9 +4,11 @@
  */
 import { Catalogue, type TierFigures, type TierIndex } from '../cache/catalogue.js';
 import { DirectoryPlace } from '../cache/directory-place.js';
+import { openRemote } from '../cache/remote/open-remote.js';
+import { RemotePlace } from '../cache/remote/remote-place.js';
 import type { Report } from '../cache/report-lines.js';
 import { listenReports, type ReportServer } from '../cache/report-server.js';
-import type { PageTier } from '../cache/types.js';
+import type { PagePlace, PageTier } from '../cache/types.js';
 import type { TierPlan } from '../plan/types.js';
 import type { Router } from '../router/router.js';
 import type { TelemetryEvent } from '../telemetry/types.js';
@@ -29,6 +31,7 @@ export class StackTiers {
   /** Reports that came while the catalogue was reading the folders. */
   #early: PageReport[] | null = null;
   #timer: NodeJS.Timeout | undefined;
+  readonly #places: PagePlace[] = [];
 
   constructor(options: StackTiersOptions) {
     this.#options = options;
@@ -59,6 +62,7 @@ export class StackTiers {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#server?.close();
+    await Promise.all(this.#places.map((place) => place.close()));
   }
 
   #onReport(report: Report): void {
@@ -86,11 +90,13 @@ export class StackTiers {
     }
     this.#namespace = namespace;
     this.#early = [];
-    const tiers = this.#options.tiers.flatMap(({ name, bytesMax, at }) => {
-      if (name === 'remote' || at === null) return [];
-      const storage = new DirectoryPlace({ tier: name, dir: at, namespace, isDurable: false });
-      return [{ tier: name, bytesMax: bytesMax ?? Number.POSITIVE_INFINITY, storage }];
-    });
+    const tiers = await Promise.all(
+      this.#options.tiers.map(async ({ name, bytesMax, at }) => ({
+        tier: name,
+        bytesMax: bytesMax ?? Number.POSITIVE_INFINITY,
+        storage: await this.#storage(name, at ?? '', namespace),
+      })),
+    );
     const onWarning = (code: string, message: string) => this.#warn(code, message);
     const catalogue = new Catalogue({ tiers, pageBytes, pageTokens, index: this.#index(), onWarning });
     await catalogue
@@ -99,6 +105,13 @@ export class StackTiers {
     this.#catalogue = catalogue;
     for (const report of this.#early.splice(0)) apply(catalogue, report);
     this.#early = null;
+  }
+
+  async #storage(tier: PageTier, at: string, namespace: string): Promise<PagePlace> {
+    if (tier !== 'remote') return new DirectoryPlace({ tier, dir: at, namespace, isDurable: false });
+    const place = new RemotePlace(await openRemote(at, namespace), namespace, () => {});
+    this.#places.push(place);
+    return place;
   }
 
   #index(): TierIndex {

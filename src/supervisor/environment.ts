@@ -63,8 +63,24 @@ const PREFIXES = [
 /** A prefix lets settings pass, not secrets: our own API key guards the gateway, `NVIDIA_API_KEY` is for a service. */
 const SECRET = /(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$/i;
 
-/** The one token an engine itself needs: weights behind a licence. */
-const NEEDED: ReadonlySet<string> = new Set(['HF_TOKEN', 'HF_TOKEN_PATH', 'HUGGING_FACE_HUB_TOKEN']);
+/** The secrets an engine itself needs: weights behind a licence, a remote store of pages. */
+const NEEDED: ReadonlySet<string> = new Set([
+  'HF_TOKEN',
+  'HF_TOKEN_PATH',
+  'HUGGING_FACE_HUB_TOKEN',
+  // A remote tier: workers read and write pages there themselves.
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_PROFILE',
+  'AWS_CONFIG_FILE',
+  'AWS_SHARED_CREDENTIALS_FILE',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'DYNAMO_REDIS_PASSWORD',
+]);
 
 export function workerEnvironment(
   own: Record<string, string | undefined>,

@@ -151,5 +151,7 @@ export interface TierOptions {
   cpuDir?: string;
   /** Folder on a disk. */
   diskDir?: string;
+  /** Address of a remote store. */
+  remoteUrl?: string;
   observer: PageObserver;
 }

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { Claims } from '../../../cache/claims.js';
 import { DirectoryPlace } from '../../../cache/directory-place.js';
 import { PageStore } from '../../../cache/page-store.js';
+import { openRemote } from '../../../cache/remote/open-remote.js';
+import { RemotePlace } from '../../../cache/remote/remote-place.js';
 import type { PageObserver, PagePlace, PageTier } from '../../../cache/types.js';
 import type { TierOptions } from '../types.js';
 import { BLOCK_TOKENS, type ChainFacts } from './block-hash.js';
@@ -22,7 +24,9 @@ export async function openTiers(
     dir === undefined
       ? []
       : tried(observer, tier, () => new DirectoryPlace({ tier, dir, namespace, isDurable }));
+  const remote = await openRemotePlace(options, namespace);
   const places = [...folder('cpu', options.cpuDir, false), ...folder('disk', options.diskDir, true)];
+  if (remote !== null) places.push(remote);
   if (places.length === 0) return null;
   const shared = options.cpuDir ?? options.diskDir;
   const claims = shared === undefined ? null : new Claims(`${shared}/${namespace}`);
@@ -33,6 +37,17 @@ export async function openTiers(
     namespace,
     shape,
   });
+}
+
+async function openRemotePlace(
+  { remoteUrl, observer }: TierOptions,
+  namespace: string,
+): Promise<PagePlace | null> {
+  if (remoteUrl === undefined) return null;
+  const store = await openRemote(remoteUrl, namespace);
+  const place = new RemotePlace(store, namespace, (message) => observer.fault('remote', message));
+  place.watch();
+  return place;
 }
 
 /** 32 hexadecimal digits of everything that changes KV bytes: pages of another model, version or format are never met. */
