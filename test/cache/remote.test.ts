@@ -74,11 +74,11 @@ describe('an S3 store', () => {
   behaviours(() => address);
 
   it('with wrong credentials is told, and has nothing', async () => {
-    process.env['AWS_SECRET_ACCESS_KEY'] = 'wrong';
+    process.env['AWS_ACCESS_KEY_ID'] = 'nobody';
     const faults: (string | null)[] = [];
     const one = place(await openRemote(address, NAMESPACE), faults);
     await one.refresh();
-    process.env['AWS_SECRET_ACCESS_KEY'] = 'S3RVER';
+    process.env['AWS_ACCESS_KEY_ID'] = 'S3RVER';
     expect(faults).toHaveLength(1);
     expect(faults[0]).toBeTruthy();
     await one.close();

@@ -15,6 +15,8 @@ const CONNECT_MS = 2_000;
 const REQUEST_MS = 10_000;
 
 export function openS3(url: URL, namespace: string): RemoteStore {
+  // The client would print a warning about Node's age into a worker's log; our own floor is in package.json.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const bucket = url.hostname;
   const prefix = [...url.pathname.split('/').filter((part) => part !== ''), namespace, ''].join('/');
   const endpoint = url.searchParams.get('endpoint');
