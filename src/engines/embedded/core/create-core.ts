@@ -102,7 +102,14 @@ export class LlamaCore implements EngineCore {
   stats(): CoreStats {
     const { running, waiting, counters } = this.#batcher;
     const { blocksTotal } = this.info;
-    return { running, waiting, blocksUsed: this.#cache.blocksUsed, blocksTotal, ...counters };
+    const { promptTokens, cachedTokens, generatedTokens } = counters;
+    const tokens = {
+      promptTokens,
+      cachedTokens,
+      generatedTokens,
+      cachedByTier: { ...counters.cachedByTier },
+    };
+    return { running, waiting, blocksUsed: this.#cache.blocksUsed, blocksTotal, ...tokens };
   }
 
   /** What pages of this core are, null without tiers. */

@@ -65,6 +65,8 @@ export class WorkerMetrics {
         `# TYPE vllm:${name} ${type}`,
         `vllm:${name}{${labels}} ${value}`,
       ]),
+      '# TYPE vllm:prompt_tokens_cached_by_source_total counter',
+      ...this.#sources(labels),
       '# TYPE vllm:request_success_total counter',
       ...finished,
       ...this.#ttft.lines('time_to_first_token_seconds', labels),
@@ -74,6 +76,21 @@ export class WorkerMetrics {
       `vllm:cache_config_info{${cache}} 1`,
     ];
     return `${lines.join('\n')}\n`;
+  }
+
+  /** vLLM's names of where cached tokens came from; `remote` is ours. */
+  #sources(labels: string): string[] {
+    const { gpu, cpu, disk, remote } = this.#core.stats().cachedByTier;
+    const before = this.#before.cachedByTier;
+    const counts = {
+      device: gpu - before.gpu,
+      host: cpu - before.cpu,
+      disk: disk - before.disk,
+      remote: remote - before.remote,
+    };
+    return Object.entries(counts).map(
+      ([source, count]) => `vllm:prompt_tokens_cached_by_source_total{source="${source}",${labels}} ${count}`,
+    );
   }
 
   #figures(): [name: string, type: string, value: number][] {
