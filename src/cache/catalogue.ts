@@ -40,7 +40,8 @@ export interface CatalogueOptions {
 export interface TierFigures {
   name: PageTier;
   bytes: number;
-  bytesMax: number;
+  /** Null = no quota. */
+  bytesMax: number | null;
   blocks: number;
   hitTokens: number;
   readBytes: number;
@@ -184,7 +185,7 @@ export class Catalogue {
       classes: order.mix(this.#now()),
       name: tier,
       bytes: pages.size * pageBytes,
-      bytesMax,
+      bytesMax: Number.isFinite(bytesMax) ? bytesMax : null,
       blocks: pages.size,
       hitTokens: counters.hitPages * pageTokens,
       readBytes: counters.hitPages * pageBytes,

@@ -9,7 +9,7 @@ export interface StackClient {
   /** Calls back with a snapshot every `intervalMs` until unsubscribed; `onLost` once when the stack is gone. */
   subscribe(listener: (snapshot: Snapshot) => void, intervalMs: number, onLost?: () => void): () => void;
   /** One admin exchange as JSON. */
-  call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown>;
+  call(method: 'GET' | 'POST', path: string, body?: unknown, timeoutMs?: number): Promise<unknown>;
 }
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -51,24 +51,21 @@ function poll(
 }
 
 function caller(name: string, socketPath: string): StackClient['call'] {
-  return (method, path, body) =>
+  return (method, path, body, timeout = CALL_TIMEOUT_MS) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
       const headers =
         text === undefined
           ? {}
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-      const request = http.request(
-        { socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', reject);
-          response.on('end', () =>
-            settle(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), resolve, reject),
-          );
-        },
-      );
+      const request = http.request({ socketPath, method, path, headers, timeout }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          settle(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), resolve, reject),
+        );
+      });
       request.on('timeout', () => request.destroy(new Error('no answer in time')));
       request.on('error', (error: NodeJS.ErrnoException) => {
         const isGone = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';

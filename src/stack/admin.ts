@@ -1,10 +1,13 @@
 /** The admin socket: what only this machine's user may do. Reads go to the gateway's own routes. */
 import { chmodSync, rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { PageTier } from '../cache/types.js';
 
 export interface AdminActions {
   /** Ends the stack; resolves at once, the process ends when it is done. */
   stop(options: { isGraceful: boolean }): void;
+  /** Removes the pages of a tier, or of all; resolves with their number. */
+  clearCache(tier?: PageTier): Promise<number>;
 }
 
 export interface AdminServer {
@@ -47,6 +50,14 @@ function handle(
   if (path === '/admin/stop' && request.method === 'POST') {
     answer(response, 202, { stopping: true });
     actions.stop({ isGraceful: !(query ?? '').includes('now=1') });
+    return;
+  }
+  if (path === '/admin/cache/clear' && request.method === 'POST') {
+    const tier = new URLSearchParams(query).get('tier') as PageTier | null;
+    actions.clearCache(tier ?? undefined).then(
+      (removed) => answer(response, 200, { removed }),
+      (error: Error) => answer(response, 500, { error: { message: error.message } }),
+    );
     return;
   }
   if (path?.startsWith('/dynamo/v1/')) read(request, response);

@@ -163,6 +163,7 @@ export class Stack {
     this.#store.setUrl(this.url);
     this.#admin = await listenAdmin(this.#options.adminSocket, gateway.adminListener, {
       stop: this.#options.onStopAsked,
+      clearCache: async (tier) => (await this.#tiers?.clear(tier)) ?? 0,
     });
   }
 

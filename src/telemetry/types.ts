@@ -98,7 +98,8 @@ export interface WorkerSnapshot {
 export interface TierSnapshot {
   name: Tier;
   bytes: number;
-  bytesMax: number;
+  /** Quota; null = none. */
+  bytesMax: number | null;
   blocks: number;
   hitTokens: number;
   readBytes: number;

@@ -1,0 +1,59 @@
+/** `dynamo cache stats` as a person reads it. */
+import type { Snapshot, TierSnapshot } from '../telemetry/types.js';
+
+export type CacheFacts = Pick<Snapshot, 'tiers' | 'hitRate' | 'tokens' | 'readWriteRatio'>;
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+export function cacheStatsText({ tiers, hitRate, tokens, readWriteRatio }: CacheFacts): string {
+  const total = hitRate.total === null ? 'no requests yet' : percent(hitRate.total);
+  return [
+    `hit rate ${total} of ${tokens.prompt} prompt tokens · read/write ${(readWriteRatio ?? 0).toFixed(1)}`,
+    '',
+    [
+      'tier'.padEnd(8),
+      'size'.padStart(20),
+      'pages'.padStart(8),
+      'of hits'.padStart(9),
+      'read'.padStart(10),
+      'written'.padStart(10),
+      'evicted'.padStart(8),
+      'misses'.padStart(7),
+      '  promises kept / broken',
+    ].join(''),
+    ...tiers.flatMap((tier) => tierLines(tier, tokens.cached)),
+  ].join('\n');
+}
+
+function tierLines(tier: TierSnapshot, cached: number): string[] {
+  const isEngine = tier.name === 'gpu';
+  const size = isEngine
+    ? 'engine memory'
+    : `${bytes(tier.bytes)} / ${tier.bytesMax === null ? '∞' : bytes(tier.bytesMax)}`;
+  const line = [
+    tier.name.padEnd(8),
+    size.padStart(20),
+    String(tier.blocks).padStart(8),
+    (cached === 0 ? '-' : percent(tier.hitTokens / cached)).padStart(9),
+    (isEngine ? '-' : bytes(tier.readBytes)).padStart(10),
+    (isEngine ? '-' : bytes(tier.writtenBytes)).padStart(10),
+    String(tier.evicted).padStart(8),
+    String(tier.misses ?? '-').padStart(7),
+    isEngine ? '' : `  ${tier.promisesKept ?? 0} / ${tier.promisesBroken ?? 0}`,
+  ].join('');
+  const classes = Object.entries(tier.classes ?? {}).map(([name, count]) => `${name}: ${count}`);
+  return [
+    line,
+    ...(classes.length === 0 ? [] : [`        pages by priority  ${classes.join(', ')}`]),
+    ...(tier.fault ? [`        NOT IN USE: ${tier.fault}`] : []),
+  ];
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function bytes(count: number): string {
+  const power = count < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(count) / 10));
+  return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`;
+}
