@@ -160,6 +160,8 @@ export const LIMITS = {
   pageReportChars: 4 * 1024 * 1024,
   /** Pages of a remote store a worker knows of; 40 bytes each. */
   remotePages: 1_000_000,
+  /** Characters of one tool call read from raw text; a longer one is text. A whole file as an argument is some 100 kB. */
+  toolCallChars: 4 * 1024 * 1024,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

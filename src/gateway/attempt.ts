@@ -74,7 +74,12 @@ class Run {
     const fields = deps.engineFields(this.#placement.worker, request.hints.priority, chatPrompt);
     const bytes = Buffer.from(JSON.stringify({ ...body, ...fields, request_id: request.id }));
     reply.routed(this.#placement.decision);
-    this.#control = link.stream(path, bytes, { onEvent: (event) => this.#onEvent(event) });
+    const filter = deps.outputFilter?.(this.#placement.worker, request) ?? null;
+    const onEvent = (event: StreamEvent): void => {
+      if (filter === null) this.#onEvent(event);
+      else for (const one of filter(event)) this.#onEvent(one);
+    };
+    this.#control = link.stream(path, bytes, { onEvent });
     reply.feed(this.#control);
     meter.forwarded(this.#placement.decision);
   }

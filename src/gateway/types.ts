@@ -2,6 +2,7 @@
 import type { WorkerLink } from '../link/types.js';
 import type { PromptService } from '../prompt/service.js';
 import type { PreparedPrompt } from '../prompt/types.js';
+import type { CommonRequest, StreamEvent } from '../request/types.js';
 import type { RouterService } from '../router/types.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../telemetry/types.js';
 
@@ -42,6 +43,8 @@ export interface GatewayDeps {
    * takes them beside the messages, the token ids we have already (`prompt` is null for anything but a chat).
    */
   engineFields(worker: string, priority: number, prompt: PreparedPrompt | null): Record<string, unknown>;
+  /** Reads raw output of an engine whose own parsers are missing; null = its events pass as they are. */
+  outputFilter?(worker: string, request: CommonRequest): ((event: StreamEvent) => StreamEvent[]) | null;
   emit(event: TelemetryEvent): void;
   snapshot(): Snapshot;
   /** Calls back for each event from now on; returns the unsubscribe function. */

@@ -132,6 +132,10 @@ function buildPlan(
     engineEnv: variant.env,
     minEngineVersion: variant.engine === 'vllm' ? variant.min_engine_version : null,
     requantize: variant.engine === 'embedded' ? variant.requantize : null,
+    parsers: {
+      tools: recipe.model.chat.tool_parser ?? null,
+      reasoning: recipe.model.chat.reasoning_parser ?? null,
+    },
     tiers: variant.engine === 'embedded' ? (options.tiers ?? recipeTiers(variant)) : [],
     defaults: {
       temperature: sampling.temperature,

@@ -94,6 +94,8 @@ export interface Plan {
   minEngineVersion?: string | null;
   /** Tensor type the embedded engine converts the model to at first use; null keeps the file as it is. */
   requantize?: 'q8_0' | null;
+  /** Formats the model writes tool calls and reasoning in, by vLLM's parser names; null = none known. */
+  parsers?: { tools: string | null; reasoning: string | null };
   /** In the order pages go down. */
   tiers?: TierPlan[];
   /** Socket on which workers tell the stack of their pages; chosen when the stack starts. */

@@ -2,6 +2,7 @@
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { DEFAULT_SETTINGS, type RouterSettings } from '../router/settings.js';
+import { PARSER_DEFAULTS, type ParserSettings, parserReasoning, parserTools } from './parser-net.js';
 
 export interface StackSettings {
   /** Largest request body. */
@@ -11,6 +12,7 @@ export interface StackSettings {
   /** Milliseconds running requests have when the stack drains. */
   drainMs: number;
   router: Partial<RouterSettings>;
+  parsers: ParserSettings;
 }
 
 type Reader = (settings: StackSettings, key: string, value: string) => void;
@@ -21,6 +23,12 @@ const READERS: Record<string, Reader> = {
   },
   'gateway.accept_any_model': (settings, key, value) => {
     settings.acceptAnyModel = truth(key, value);
+  },
+  'parser.tools': (settings, _key, value) => {
+    settings.parsers = { ...settings.parsers, tools: parserTools(value) };
+  },
+  'parser.reasoning': (settings, _key, value) => {
+    settings.parsers = { ...settings.parsers, reasoning: parserReasoning(value) };
   },
   drain_ms: (settings, key, value) => {
     settings.drainMs = wholeNumber(key, value, 0);
@@ -40,6 +48,7 @@ export function readStackSettings(pairs: Record<string, string>): StackSettings 
     acceptAnyModel: false,
     drainMs: LIMITS.drainMs,
     router: {},
+    parsers: PARSER_DEFAULTS,
   };
   for (const [key, value] of Object.entries(pairs)) {
     const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;

@@ -18,6 +18,7 @@ import type { TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { reapLeftoverWorkers } from './leftovers.js';
+import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
 import { checkPrompt, loadPrompt } from './prompt-source.js';
 import { buildRouter } from './routing.js';
@@ -139,6 +140,7 @@ export class Stack {
   ): Promise<void> {
     const spec = this.#spec;
     const { router, prompt, workers } = rooms;
+    const net = new ParserNet(spec.settings.parsers, plan, (event) => this.#bus.emit(event));
     const gateway = createGateway({
       config: { host: spec.host, port: spec.port, apiKeys: spec.apiKeys, bodyBytes: spec.settings.bodyBytes },
       served: {
@@ -153,6 +155,7 @@ export class Stack {
       router,
       link: (worker) => workers.link(worker),
       engineFields: (_worker, priority, prompt) => engineFields(adapterOf(plan.engine), priority, prompt),
+      outputFilter: (worker, request) => net.filter(worker, request),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#store.snapshot(Date.now()),
       subscribe: (listener) => this.#bus.subscribe(listener),

@@ -10,18 +10,22 @@ describe('settings', () => {
       acceptAnyModel: false,
       drainMs: LIMITS.drainMs,
       router: {},
+      parsers: { tools: 'auto', reasoning: 'auto' },
     });
     const given = readStackSettings({
       'limits.body_bytes': '1000',
       'gateway.accept_any_model': 'true',
       drain_ms: '0',
       'router.max_active_per_worker': '3',
+      'parser.tools': 'glm47',
+      'parser.reasoning': 'opened',
     });
     expect(given).toEqual({
       bodyBytes: 1_000,
       acceptAnyModel: true,
       drainMs: 0,
       router: { maxActivePerWorker: 3 },
+      parsers: { tools: 'glm', reasoning: 'opened' },
     });
   });
 
@@ -33,6 +37,8 @@ describe('settings', () => {
   it.each([
     ['limits.body_bytes', '0'],
     ['limits.body_bytes', 'many'],
+    ['parser.tools', 'unheard-of'],
+    ['parser.reasoning', 'glm45'],
     ['drain_ms', '-1'],
     ['gateway.accept_any_model', 'yes'],
     ['router.queue_max', ''],
