@@ -3,6 +3,8 @@
  * with everything awkward that real ones were seen to do.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/plan/types.js';
+import { ParserNet } from '../../src/stack/parser-net.js';
 import { startGateway, type TestGateway } from '../gateway/support/harness.js';
 import { type Exchange, replay, type Script, USAGE } from '../gateway/support/scripted-engine.js';
 import { type Ask, type DialectDriver, DRIVERS, type Told } from './dialect-drivers.js';
@@ -35,6 +37,13 @@ const call = (index: number, id: string, args: string) => ({
 const more = (index: number, args: string) => ({ tool_calls: [{ index, function: { arguments: args } }] });
 const paris = { id: 'call_a', name: 'get_weather', args: { city: 'Paris' } };
 const rome = { id: 'call_b', name: 'get_weather', args: { city: 'Rome' } };
+
+const rawGlm = (city: string): string =>
+  `<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>${city}</arg_value>\n</tool_call>`;
+const inPieces = (text: string, length: number): { content: string }[] =>
+  Array.from({ length: Math.ceil(text.length / length) }, (_, at) => ({
+    content: text.slice(at * length, (at + 1) * length),
+  }));
 
 const BEHAVIOURS: Behaviour[] = [
   {
@@ -136,6 +145,42 @@ const BEHAVIOURS: Behaviour[] = [
       more(1, '"Rome"}'),
     ),
     expected: { calls: [paris, rome], end: 'tool' },
+  },
+  {
+    name: 'calls as raw GLM text, in pieces',
+    ask: { tools },
+    script: talk(...inPieces(`Looking.\n${rawGlm('Paris')}\n${rawGlm('Rome')}`, 7)),
+    expected: (told) => {
+      expect(told.text.trim()).toBe('Looking.');
+      expect(told.calls.map(({ name, args }) => [name, args])).toEqual([
+        ['get_weather', { city: 'Paris' }],
+        ['get_weather', { city: 'Rome' }],
+      ]);
+      expect(new Set(told.calls.map(({ id }) => id)).size).toBe(2);
+      expect(told.end).toBe('tool');
+    },
+  },
+  {
+    name: 'reasoning and a call as raw GLM text, in one piece',
+    ask: { tools },
+    script: talk({ content: `<think>hm</think>\n${rawGlm('Paris')}` }),
+    expected: (told) => {
+      expect(told.thinking).toBe('hm');
+      expect(told.calls.map(({ args }) => args)).toEqual([{ city: 'Paris' }]);
+      expect(told.end).toBe('tool');
+    },
+  },
+  {
+    name: 'raw text that only looks like a call',
+    ask: { tools },
+    script: talk(
+      ...inPieces('<tool_call>rm\n<arg_key>path</arg_key><arg_value>/</arg_value></tool_call>', 5),
+    ),
+    expected: {
+      text: '<tool_call>rm\n<arg_key>path</arg_key><arg_value>/</arg_value></tool_call>',
+      calls: [],
+      end: 'stop',
+    },
   },
   {
     name: 'reasoning, text and a call',
@@ -289,7 +334,14 @@ const BEHAVIOURS: Behaviour[] = [
 export function dialectSuite(): void {
   let gateway: TestGateway;
   beforeAll(async () => {
-    gateway = await startGateway({ served: { contextTokens: 100_000 } });
+    // The net is on for every behaviour: it must do no harm to an engine that parses by itself.
+    const facts = { parsers: { tools: 'glm47', reasoning: 'glm45' } } as Plan;
+    const settings = { tools: 'glm', reasoning: 'auto' } as const;
+    const net = new ParserNet(settings, facts, () => {});
+    gateway = await startGateway({
+      served: { contextTokens: 100_000 },
+      outputFilter: (worker, request) => net.filter(worker, request),
+    });
   });
   afterAll(() => gateway.close());
 

@@ -1,6 +1,6 @@
 /** The real gateway, router and links in front of scripted engines; only tokens are counted by a simple rule. */
 import { createGateway, type Gateway } from '../../../src/gateway/server.js';
-import type { GatewayConfig, ServedModel } from '../../../src/gateway/types.js';
+import type { GatewayConfig, GatewayDeps, ServedModel } from '../../../src/gateway/types.js';
 import type { WorkerLink } from '../../../src/link/types.js';
 import { createWorkerLink } from '../../../src/link/worker-link.js';
 import { createPromptService, type PromptService } from '../../../src/prompt/service.js';
@@ -37,6 +37,7 @@ export interface GatewayOptions {
   /** Stands in for the links to the engines. */
   link?: (worker: string) => WorkerLink | undefined;
   engineFields?: (worker: string, priority: number) => Record<string, unknown>;
+  outputFilter?: GatewayDeps['outputFilter'];
 }
 
 const BLOCK_TOKENS = 16;
@@ -62,6 +63,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     router,
     link: options.link ?? ((worker) => links.get(worker)),
     engineFields: options.engineFields ?? (() => ({})),
+    ...(options.outputFilter === undefined ? {} : { outputFilter: options.outputFilter }),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
     subscribe: (listener) => {
