@@ -162,6 +162,8 @@ export const LIMITS = {
   remotePages: 1_000_000,
   /** Characters of one tool call read from raw text; a longer one is text. A whole file as an argument is some 100 kB. */
   toolCallChars: 4 * 1024 * 1024,
+  /** Ranges of one prompt with a retention of their own: two per message of a long conversation. */
+  retentionSpans: 4_096,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

@@ -45,6 +45,8 @@ export interface EngineAdapter {
   enginePriority(priority: number): number | undefined;
   /** Body field in which a chat's token ids may be sent beside its messages, saving template and tokenizer; absent = none. */
   readonly tokenIdsField?: string;
+  /** Body field for how long ranges of the prompt are worth keeping (`RetentionSpan[]`); absent = the engine decides. */
+  readonly retentionField?: string;
   /** Prometheus names of the figures we scrape. */
   readonly metrics: { running: string; waiting: string; kvUsage: string };
 }

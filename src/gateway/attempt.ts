@@ -71,7 +71,7 @@ class Run {
     const { request, prompt, deps, reply, meter } = this.#job;
     const { path, body } = engineBody(request);
     const chatPrompt = request.input.kind === 'chat' ? prompt : null;
-    const fields = deps.engineFields(this.#placement.worker, request.hints.priority, chatPrompt);
+    const fields = deps.engineFields(this.#placement.worker, request, chatPrompt);
     const bytes = Buffer.from(JSON.stringify({ ...body, ...fields, request_id: request.id }));
     reply.routed(this.#placement.decision);
     const filter = deps.outputFilter?.(this.#placement.worker, request) ?? null;

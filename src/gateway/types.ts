@@ -40,9 +40,14 @@ export interface GatewayDeps {
   link(worker: string): WorkerLink | undefined;
   /**
    * Body fields of this worker's engine, merged into the engine body: the priority in its polarity, and, where it
-   * takes them beside the messages, the token ids we have already (`prompt` is null for anything but a chat).
+   * takes them beside the messages, the token ids we have already and how long they are worth keeping (`prompt` is
+   * null for anything but a chat).
    */
-  engineFields(worker: string, priority: number, prompt: PreparedPrompt | null): Record<string, unknown>;
+  engineFields(
+    worker: string,
+    request: CommonRequest,
+    prompt: PreparedPrompt | null,
+  ): Record<string, unknown>;
   /** Reads raw output of an engine whose own parsers are missing; null = its events pass as they are. */
   outputFilter?(worker: string, request: CommonRequest): ((event: StreamEvent) => StreamEvent[]) | null;
   emit(event: TelemetryEvent): void;

@@ -3,12 +3,11 @@
  * Nothing is decided here; what a request goes through is in `gateway/serve-request`.
  */
 
-import type { EngineAdapter, Phase } from '../engines/types.js';
+import type { Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
 import { tierWarnings } from '../plan/tier-spec.js';
 import type { Plan, TierPlan } from '../plan/types.js';
 import type { PromptService } from '../prompt/service.js';
-import type { PreparedPrompt } from '../prompt/types.js';
 import type { Router } from '../router/router.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
 import type { SupervisorService } from '../supervisor/types.js';
@@ -17,6 +16,7 @@ import { createSnapshotStore, type SnapshotStore } from '../telemetry/snapshot.j
 import type { TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
+import { engineFields } from './engine-fields.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
@@ -154,7 +154,7 @@ export class Stack {
       prompt,
       router,
       link: (worker) => workers.link(worker),
-      engineFields: (_worker, priority, prompt) => engineFields(adapterOf(plan.engine), priority, prompt),
+      engineFields: (_worker, request, prompt) => engineFields(adapterOf(plan.engine), request, prompt),
       outputFilter: (worker, request) => net.filter(worker, request),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#store.snapshot(Date.now()),
@@ -214,18 +214,4 @@ export class Stack {
   #step(text: string): void {
     this.#options.report({ type: 'step', text });
   }
-}
-
-/** Token ids only where they are proven to be the engine's own. */
-function engineFields(
-  adapter: EngineAdapter,
-  priority: number,
-  prompt: PreparedPrompt | null,
-): Record<string, unknown> {
-  const value = adapter.enginePriority(priority);
-  const hasIds = adapter.tokenIdsField !== undefined && prompt?.source === 'local';
-  return {
-    ...(value === undefined || value === 0 ? {} : { priority: value }),
-    ...(hasIds ? { [adapter.tokenIdsField as string]: Array.from(prompt.tokens) } : {}),
-  };
 }

@@ -15,6 +15,7 @@ export const embeddedAdapter: EngineAdapter = {
   name: 'embedded',
   healthPath: '/health',
   tokenIdsField: TOKEN_IDS_FIELD,
+  retentionField: 'kv_retention',
   readyTimeoutMs: 60_000,
   metrics: {
     running: 'vllm:num_requests_running',

@@ -36,7 +36,7 @@ export interface GatewayOptions {
   served?: Partial<ServedModel>;
   /** Stands in for the links to the engines. */
   link?: (worker: string) => WorkerLink | undefined;
-  engineFields?: (worker: string, priority: number) => Record<string, unknown>;
+  engineFields?: GatewayDeps['engineFields'];
   outputFilter?: GatewayDeps['outputFilter'];
 }
 

@@ -27,6 +27,8 @@ export interface Task {
   loaded: LoadedImage | null;
   /** `performance.now()` since which it has waited for another worker without any progress. */
   waitingSince: number | null;
+  /** Blocks that had come by then. */
+  waitingBlocks: number;
   /** Blocks of its slot that have been offered to the tiers. */
   saved: number;
   isClaimed: boolean;
@@ -48,6 +50,7 @@ export function newTask(job: CoreJob, contextTokens: number, arrival: number): T
     pause: null,
     loaded: null,
     waitingSince: null,
+    waitingBlocks: 0,
     saved: 0,
     isClaimed: false,
   };

@@ -11,7 +11,7 @@ import type { BlockFacts, LoadedImage, TieredPrefix } from './tiered-prefix.js';
 import type { Device } from './types.js';
 
 /** Pause between looks at what another worker computes. */
-const LOOK_MS = 10;
+const LOOK_MS = 30;
 /** How long a job waits for another worker without progress, in units of its largest chunk's time, and at least. */
 const WAIT_CHUNKS = 4;
 const WAIT_MS_MIN = 1_500;
@@ -55,8 +55,9 @@ export class TierSteps {
     const held = length / BLOCK_TOKENS;
     const next = tiers.next(task.arrival, task.keys, held, this.#mayWait(task, held));
     if (next.kind === 'load') return this.#load(task, held, next.tiers);
-    if (next.kind === 'wait') return this.#wait(task);
+    if (next.kind === 'wait') return this.#wait(task, next.ready);
     task.waitingSince = null;
+    task.waitingBlocks = 0;
     if (!task.isClaimed) tiers.claim(task.arrival, task.keys, held);
     task.isClaimed = true;
     return true;
@@ -94,12 +95,18 @@ export class TierSteps {
   }
 
   #mayWait(task: Task, held: number): boolean {
-    const bound = Math.max(WAIT_MS_MIN, WAIT_CHUNKS * this.#options.tiers.cost.computeMs(held, CHUNK_BLOCKS));
+    const bound = Math.max(
+      WAIT_MS_MIN,
+      WAIT_CHUNKS * this.#options.tiers.cost.computeMs(held + task.waitingBlocks, CHUNK_BLOCKS),
+    );
     return task.waitingSince === null || performance.now() - task.waitingSince < bound;
   }
 
-  #wait(task: Task): false {
-    task.waitingSince ??= performance.now();
+  #wait(task: Task, ready: number): false {
+    if (task.waitingSince === null || ready > task.waitingBlocks) {
+      task.waitingSince = performance.now();
+      task.waitingBlocks = ready;
+    }
     task.pause = new Promise<void>((resolve) => {
       setTimeout(resolve, LOOK_MS);
     }).then(() => {

@@ -21,7 +21,10 @@ export interface BlockFacts {
   expiresAt: number;
 }
 
-export type Next = { kind: 'compute' } | { kind: 'wait' } | { kind: 'load'; tiers: PageTier[] };
+export type Next =
+  | { kind: 'compute' }
+  | { kind: 'wait'; ready: number }
+  | { kind: 'load'; tiers: PageTier[] };
 
 /** An image ready for the device, and what each of its new blocks is. */
 export interface LoadedImage {
@@ -72,10 +75,10 @@ export class TieredPrefix {
     const there = this.#store.locate(keys, held);
     const following = keys[held + there.length];
     const isComing = following !== undefined && (this.#claims?.isElsewhere(following, id) ?? false);
-    if (isComing && mayWait && there.length < WAIT_BLOCKS) return { kind: 'wait' };
+    if (isComing && mayWait && there.length < WAIT_BLOCKS) return { kind: 'wait', ready: there.length };
     const blocks = this.cost.worth(held, there);
     if (blocks === 0) return { kind: 'compute' };
-    return this.#isImageInUse ? { kind: 'wait' } : { kind: 'load', tiers: there.slice(0, blocks) };
+    return this.#isImageInUse ? { kind: 'wait', ready: 0 } : { kind: 'load', tiers: there.slice(0, blocks) };
   }
 
   /** Tells the other workers what job `id` is about to compute. */

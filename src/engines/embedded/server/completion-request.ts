@@ -1,10 +1,11 @@
 /** A completion body, checked: what to generate, how, and in which form to answer. */
 import { LIMITS } from '../../../limits.js';
-import type { CoreSampling } from '../types.js';
+import type { CoreSampling, RetentionSpan } from '../types.js';
 import { badRequest, notFound } from './api-error.js';
 import { type Body, integerField, objectField, textField, tokenIds } from './fields.js';
 import { outputGrammar } from './output-grammar.js';
 import { chatTokens, type PromptContext, plainTokens } from './prompt.js';
+import { retentionField } from './retention-field.js';
 import { samplingFields } from './sampling-fields.js';
 import { type ToolMode, toolMode } from './tool-mode.js';
 
@@ -31,6 +32,7 @@ export interface CompletionRequest {
   continuousUsage: boolean;
   returnTokenIds: boolean;
   tools: ToolMode;
+  retention: RetentionSpan[] | undefined;
 }
 
 export interface RequestContext extends PromptContext {
@@ -73,6 +75,7 @@ export function decodeCompletion(
     ...streamFields(body),
     returnTokenIds: body['return_token_ids'] === true,
     tools,
+    retention: retentionField(body),
   };
 }
 

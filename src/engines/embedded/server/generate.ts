@@ -102,7 +102,16 @@ class Generation {
     const seed = sampling.seed === undefined ? {} : { seed: (sampling.seed + index) % 2 ** 32 };
     const top = logprobs === null ? {} : { logprobs };
     const bounds = { maxTokens, ignoreEos, stopTokens, ...top };
-    return { tokens, sampling: { ...sampling, ...seed }, priority, cacheSalt, ...bounds, ...callbacks };
+    const retention = this.#request.retention === undefined ? {} : { retention: this.#request.retention };
+    return {
+      tokens,
+      ...retention,
+      sampling: { ...sampling, ...seed },
+      priority,
+      cacheSalt,
+      ...bounds,
+      ...callbacks,
+    };
   }
 
   /** The headers wait for this moment, so that a grammar the core refuses is still an error with a status. */

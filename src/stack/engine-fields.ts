@@ -1,0 +1,40 @@
+/** What an engine's body gets beside the chat: priority in its polarity, token ids, retention. */
+import type { EngineAdapter } from '../engines/types.js';
+import type { PreparedPrompt } from '../prompt/types.js';
+import type { CommonRequest } from '../request/types.js';
+import { retentionSpans } from '../retention/spans.js';
+
+/** Below this finding the regions costs more than they could save; the engine's own default holds then. */
+const RETENTION_TOKENS_MIN = 1_024;
+
+/** Token ids and regions only where they are proven to be the engine's own. */
+export function engineFields(
+  adapter: EngineAdapter,
+  request: CommonRequest,
+  prompt: PreparedPrompt | null,
+): Record<string, unknown> {
+  const value = adapter.enginePriority(request.hints.priority);
+  const exact = prompt?.source === 'local' ? prompt : null;
+  return {
+    ...(value === undefined || value === 0 ? {} : { priority: value }),
+    ...(adapter.tokenIdsField === undefined || exact === null
+      ? {}
+      : { [adapter.tokenIdsField]: Array.from(exact.tokens) }),
+    ...(adapter.retentionField === undefined || exact === null || !isWorth(request, exact)
+      ? {}
+      : { [adapter.retentionField]: spans(request, exact) }),
+  };
+}
+
+function isWorth(request: CommonRequest, prompt: PreparedPrompt): boolean {
+  return prompt.tokens.length >= RETENTION_TOKENS_MIN || request.hints.cacheControl !== undefined;
+}
+
+function spans(request: CommonRequest, prompt: PreparedPrompt): ReturnType<typeof retentionSpans> {
+  return retentionSpans(
+    request,
+    prompt.regions,
+    prompt.tokens.length,
+    request.maxTokens ?? prompt.tokens.length,
+  );
+}
