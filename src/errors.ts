@@ -94,6 +94,12 @@ export const ERRORS = {
   ),
   host_refused: entry(400, 3, 'This host cannot run {recipe}:\n{refusals}', '{suggestion}'),
   usage: entry(400, 2, '{detail}', '{remedy}'),
+  trace_invalid: entry(
+    400,
+    2,
+    'The trace {file} cannot be replayed: {at}: {problem}',
+    '`dynamo replay --help` lists the forms it reads.',
+  ),
   // Model files.
   unknown_model_file: entry(
     404,

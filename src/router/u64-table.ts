@@ -128,9 +128,12 @@ class Generation {
     }
   }
 
-  /** Slot of the key, or the empty one where it would go. Hashes are random already; the words are mixed lightly. */
+  /** Slot of the key, or the empty one where it would go. Mixed well: some engines number their blocks. */
   #find(low: number, high: number): number {
-    let slot = (low ^ Math.imul(high, 0x9e3779b1)) & this.#mask;
+    let mixed = low ^ Math.imul(high, 0x9e3779b1);
+    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+    let slot = (mixed ^ (mixed >>> 16)) & this.#mask;
     while (this.#keys[slot * 2] !== 0 || this.#keys[slot * 2 + 1] !== 0) {
       if (this.#keys[slot * 2] === low && this.#keys[slot * 2 + 1] === high) break;
       slot = (slot + 1) & this.#mask;

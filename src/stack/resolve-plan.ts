@@ -11,6 +11,7 @@ import { readSettings } from '../plan/settings.js';
 import { parseTiers } from '../plan/tier-spec.js';
 import type { EngineName, HostSnapshot, Plan } from '../plan/types.js';
 import { listRecipes, loadRecipe } from '../recipes/load.js';
+import type { Recipe } from '../recipes/schema.js';
 import { commandOf } from './adapters.js';
 import { readStackSettings, type StackSettings } from './stack-settings.js';
 
@@ -28,6 +29,7 @@ export interface PlanWish {
 }
 
 export interface ResolvedPlan {
+  recipe: Recipe;
   host: HostSnapshot;
   plan: Plan;
   /** The `--set` pairs that are not the plan's. */
@@ -55,7 +57,7 @@ export async function resolvePlan(wish: PlanWish, paths: Paths): Promise<Resolve
     commandOf,
     alternatives: others,
   });
-  return { host, plan: planOrThrow(result), settings: readStackSettings(rest) };
+  return { recipe, host, plan: planOrThrow(result), settings: readStackSettings(rest) };
 }
 
 /** `--set` words as pairs; throws `usage` for one without `=`. */

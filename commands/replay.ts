@@ -1,0 +1,66 @@
+import { Args, Flags } from '@oclif/core';
+import { BaseCommand } from '../src/cli/base-command.js';
+import { ProgressBar } from '../src/cli/progress-bar.js';
+
+export default class ReplayCommand extends BaseCommand {
+  static override description =
+    'run recorded traffic through the real router over simulated workers, in virtual time: Claude Code session files, Mooncake rows (open loop or agentic), closed-loop rows, own recordings, Claude Code logs';
+  static override examples = [
+    '<%= config.bin %> replay traces/claude-code',
+    '<%= config.bin %> replay conversation_trace.jsonl --compare kv,round-robin,dynamo',
+    '<%= config.bin %> replay ~/.claude/projects --recipe glm5 --hardware 8xh200 --json',
+  ];
+  static override strict = false;
+  static override args = { trace: Args.string({ description: 'files or folders', required: true }) };
+  static override flags = {
+    compare: Flags.string({ description: 'routers, separated by commas: one run each, one table' }),
+    router: Flags.string({ description: 'routing policy', default: 'kv' }),
+    retention: Flags.option({
+      options: ['lru', 'selective'] as const,
+      description: 'what a full worker gives up first',
+      default: 'selective' as const,
+    })(),
+    workers: Flags.integer({ description: 'workers (default 4, or as planned)', min: 1, max: 64 }),
+    blocks: Flags.integer({
+      description: 'KV blocks per worker (default 16384, or as planned)',
+      min: 1,
+      max: 4_000_000,
+    }),
+    'block-size': Flags.integer({ description: 'tokens of a KV block', default: 64, min: 1, max: 4_096 }),
+    'trace-block-size': Flags.integer({
+      description: "tokens of a trace's block id (default 512 for Mooncake rows, else 64)",
+      min: 1,
+      max: 65_536,
+    }),
+    recipe: Flags.string({
+      description: "time the workers as this recipe's instead of NVIDIA's mock engine",
+    }),
+    hardware: Flags.string({ description: 'on this box, for example 8xh200', dependsOn: ['recipe'] }),
+    stagger: Flags.integer({
+      description: 'seconds between the starts of session files',
+      default: 5,
+      min: 0,
+      max: 86_400,
+    }),
+    'max-pause': Flags.integer({
+      description: 'longest pause between an answer and the next request, in seconds; 0 = as recorded',
+      default: 30,
+      min: 0,
+      max: 86_400,
+    }),
+    seed: Flags.integer({ description: 'of everything drawn at random', default: 1, min: 0 }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, argv } = await this.parse(ReplayCommand);
+    const { planReplay } = await import('../src/stack/plan-replay.js');
+    const { replay } = await import('../src/replay/replay.js');
+    const { replayText } = await import('../src/replay/report-text.js');
+    const bar = new ProgressBar('replaying');
+    const plan = await planReplay(argv as string[], flags, this.paths);
+    const reports = await replay({ ...plan, progress: (done, of) => bar.update(done, of) });
+    bar.clear();
+    if (!flags.json) this.print(replayText(reports));
+    else this.printJson(flags.compare === undefined ? reports[0] : reports);
+  }
+}
