@@ -120,7 +120,8 @@ function kinds(workload: Workload, samples: Samples, indices: readonly number[])
     const { parts, promptTokens } = turnAt(workload, index);
     let left = samples.cachedTokens[index] as number;
     for (const part of parts.length > 0 ? parts : [{ kind: 'prompt', tokens: promptTokens }]) {
-      const entry = (found[part.kind] ??= { tokens: 0, cached: 0 });
+      const entry = found[part.kind] ?? { tokens: 0, cached: 0 };
+      found[part.kind] = entry;
       entry.tokens += part.tokens;
       entry.cached += Math.min(left, part.tokens);
       left = Math.max(0, left - part.tokens);
