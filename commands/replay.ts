@@ -17,8 +17,7 @@ export default class ReplayCommand extends BaseCommand {
     router: Flags.string({ description: 'routing policy', default: 'kv' }),
     retention: Flags.option({
       options: ['lru', 'selective'] as const,
-      description: 'what a full worker gives up first',
-      default: 'selective' as const,
+      description: 'what a full worker gives up first (default: selective with kv, lru with others)',
     })(),
     workers: Flags.integer({ description: 'workers (default 4, or as planned)', min: 1, max: 64 }),
     blocks: Flags.integer({

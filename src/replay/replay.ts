@@ -1,6 +1,6 @@
 /** Traces × routers → reports: what `dynamo replay` does. */
 import type { Policy } from '../router/types.js';
-import type { ReplayConfig } from './config.js';
+import type { ReplayConfig, Retention } from './config.js';
 import { fairnessOf } from './fairness.js';
 import { figuresOf } from './metrics.js';
 import type { ReplayReport } from './report-text.js';
@@ -11,8 +11,8 @@ export interface ReplayPlan {
   workload: Workload;
   files: string[];
   /** One run each; a policy that learns starts anew. */
-  policies: { name: string; make(): Policy }[];
-  config: Omit<ReplayConfig, 'policy'>;
+  policies: { name: string; make(): Policy; retention: Retention }[];
+  config: Omit<ReplayConfig, 'policy' | 'retention'>;
   recipe: string | null;
   /** What the timing stands for, in words. */
   hardware: string;
@@ -24,8 +24,8 @@ export async function replay(plan: ReplayPlan): Promise<ReplayReport[]> {
   const { workload, config, policies } = plan;
   const of = workload.turns.length * policies.length;
   const reports: ReplayReport[] = [];
-  for (const [n, { name, make }] of policies.entries()) {
-    const own: ReplayConfig = { ...config, policy: make() };
+  for (const [n, { name, make, retention }] of policies.entries()) {
+    const own: ReplayConfig = { ...config, policy: make(), retention };
     const before = n * workload.turns.length;
     const run = await runReplay(workload, own, (done) => plan.progress(before + done, of));
     reports.push({
@@ -36,7 +36,7 @@ export async function replay(plan: ReplayPlan): Promise<ReplayReport[]> {
         blocks: config.blocks,
         blockSize: workload.blockTokens,
         router: name,
-        retention: config.retention,
+        retention,
         seed: config.seed,
         recipe: plan.recipe,
         hardware: plan.hardware,

@@ -48,7 +48,7 @@ function headLines({
   return [
     `trace      ${trace.format}, ${count(requests)} requests${conversations}, ${count(promptTokens)} prompt tokens`,
     `workers    ${config.workers} × ${count(config.blocks)} blocks of ${config.blockSize} tokens${share}`,
-    `simulated  ${config.hardware}; retention ${config.retention}, seed ${config.seed}; nothing was computed`,
+    `simulated  ${config.hardware}; seed ${config.seed}; nothing was computed`,
     `reachable  ${percent(figures.hitRateReachable)} of prompt tokens, with one endless cache`,
     ...(refused > 0 ? [`refused    ${count(refused)} requests are larger than a worker's memory`] : []),
     ...trace.notes.map((note) => `note       ${note}`),
@@ -60,7 +60,7 @@ function runLines(report: ReplayReport): string[] {
   const row = (name: string, of: ReplayFigures['ttftMs']): string =>
     `  ${name.padEnd(12)}${[of.mean, of.p50, of.p90, of.p95, of.p99].map((ms) => duration(ms).padStart(10)).join('')}`;
   const lines = [
-    `router     ${report.config.router}`,
+    `router     ${report.config.router}, retention ${report.config.retention}`,
     `hits       ${percent(report.hitRate)} of prompt tokens, ${report.readWriteRatio.toFixed(2)} read per token computed`,
     `makespan   ${duration(report.makespanS * 1000)}, longest wait ${duration(report.longestWaitS * 1000)}`,
     ...(fairness === null ? [] : [`sessions   ${fairnessText(fairness)}, ${count(report.moves)} moves`]),
@@ -99,10 +99,22 @@ function runLines(report: ReplayReport): string[] {
 
 function tableLines(reports: readonly ReplayReport[]): string[] {
   const width = Math.max(8, ...reports.map(({ config }) => config.router.length)) + 2;
-  const head = ['hits', 'ttft mean', 'p50', 'p99', 'makespan', 'wait max', 'slowdown', 'Jain', 'moves'];
+  const head = [
+    'retention',
+    'hits',
+    'ttft mean',
+    'p50',
+    'p99',
+    'makespan',
+    'wait max',
+    'slowdown',
+    'Jain',
+    'moves',
+  ];
   const lines = [`  ${'router'.padEnd(width)}${head.map((name) => name.padStart(11)).join('')}`];
   for (const { config, hitRate, ttftMs, makespanS, longestWaitS, fairness, moves } of reports) {
     const cells = [
+      config.retention,
       percent(hitRate),
       duration(ttftMs.mean),
       duration(ttftMs.p50),

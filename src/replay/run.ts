@@ -1,5 +1,6 @@
 /** Runs a workload through the real router over simulated workers, in virtual time. */
 
+import { setMaxListeners } from 'node:events';
 import type { SimRunning } from '../engines/simulator/types.js';
 import { DynamoError } from '../errors.js';
 import { createBlockIndex } from '../router/index/create-index.js';
@@ -57,6 +58,8 @@ class Run {
     const { turns } = workload;
     this.#workload = workload;
     this.#config = config;
+    // Every waiting request listens.
+    setMaxListeners(0, this.#signal);
     this.#router = createRouter({
       index: createBlockIndex(),
       policy: config.policy,

@@ -9,10 +9,11 @@
  *   queue      = prompt tokens waiting there · ms per token
  *   prefill    = uncached prompt tokens · ms per token
  *   load       = blocks read from lower tiers · MB · {cpu 0.1, disk 0.3, remote 0.6}
- *   wait       = max(0, tot − free) / N · service ms         free = N − committed blocks (∞ when idle)
+ *   wait       = max(0, tot − free) / N · service ms         free = N − committed − pinned blocks (∞ when idle)
  *   evict      = 2 · MB · max(0, tot − hit − spare)          spare = N − max(live, running) − growth of running
  *   overcommit = 0.5 · MB · max(0, live + tot − N)
- *   spread     = 0.1 · MB · max(live, committed), for a session with a home at most half of what home saves
+ *   spread     = 0.1 · MB · max(live, committed), for a session with a home at most half of what home saves;
+ *                half for a request without a session id
  *   home       = 0.05 · MB · prompt blocks, on workers that are not the session's home when there is one
  *   copy       = 0.25 · MB · blocks another worker is computing right now and this one lacks
  *
@@ -25,6 +26,7 @@ const EVICT = 2;
 const OVERCOMMIT = 0.5;
 const SPREAD = 0.1;
 const SPREAD_CAP = 0.5;
+const UNNAMED_SPREAD = 0.5;
 const HOME = 0.05;
 const COPY = 0.25;
 /** A request's time on a worker until it is measured: the study's mean. */
@@ -49,6 +51,26 @@ export function heldBlocks({ overlap }: Candidate): number {
   return overlap.gpu + overlap.cpu + overlap.disk + overlap.remote;
 }
 
+/** Blocks of the prompt and the answer it will probably get. */
+export function neededBlocks({ promptTokens, expectedOutputTokens, blockTokens }: RoutingRequest): number {
+  return Math.ceil((promptTokens + expectedOutputTokens) / blockTokens);
+}
+
+/** Blocks a worker can give a request beside what its running ones will need; ∞ when it runs nothing or N is unknown. */
+export function freeBlocks(
+  { priority }: RoutingRequest,
+  {
+    load,
+    kvBlocks,
+    committedBlocks = 0,
+    pinnedBlocks = 0,
+  }: Pick<Candidate, 'load' | 'kvBlocks' | 'committedBlocks' | 'pinnedBlocks'>,
+): number {
+  if (kvBlocks === 0 || load.activeRequests === 0) return Number.POSITIVE_INFINITY;
+  const pinned = priority > 0 ? 0 : pinnedBlocks;
+  return kvBlocks - Math.max(committedBlocks, load.decodeBlocks) - pinned;
+}
+
 interface Shared {
   hasHome: boolean;
   homeBlocks: number;
@@ -65,7 +87,8 @@ function termsOf(request: RoutingRequest, candidate: Candidate, shared: Shared):
     prefill: uncached * prefillMsPerToken,
     load: blockMs * (LOAD.cpu * overlap.cpu + LOAD.disk * overlap.disk + LOAD.remote * overlap.remote),
     ...memoryTerms(request, candidate, blockMs),
-    spread: spreadTerm(candidate, shared, blockMs),
+    // A request without a session id may be a single one, which leaves nothing behind that would have to be spread.
+    spread: (request.sessionId === undefined ? UNNAMED_SPREAD : 1) * spreadTerm(candidate, shared, blockMs),
     home: shared.hasHome && !candidate.isHome ? HOME * blockMs * request.promptBlocks : 0,
     copy: COPY * blockMs * Math.max(0, shared.pendingBlocks - held),
   };
@@ -76,10 +99,9 @@ function termsOf(request: RoutingRequest, candidate: Candidate, shared: Shared):
 function memoryTerms(request: RoutingRequest, candidate: Candidate, blockMs: number): CostTerms {
   const { kvBlocks, liveBlocks, load } = candidate;
   if (kvBlocks === 0) return { wait: 0, evict: 0, overcommit: 0 };
-  const needed = Math.ceil((request.promptTokens + request.expectedOutputTokens) / request.blockTokens);
+  const needed = neededBlocks(request);
   const committed = Math.max(candidate.committedBlocks ?? 0, load.decodeBlocks);
-  const isIdle = load.activeRequests === 0;
-  const missing = isIdle ? 0 : Math.max(0, needed - (kvBlocks - committed));
+  const missing = Math.max(0, needed - freeBlocks(request, candidate));
   const cheap = Math.max(0, kvBlocks - Math.max(liveBlocks, load.decodeBlocks));
   const spare = Math.max(0, cheap - (committed - load.decodeBlocks));
   return {

@@ -17,7 +17,7 @@ import type {
   TierBlocks,
   WorkerId,
 } from './types.js';
-import { typicalPrefill, type WorkerRecord } from './worker-record.js';
+import { prefillSpeed, typicalPrefill, type WorkerRecord } from './worker-record.js';
 
 /** The router's parts; the router is the only one that writes them. */
 export interface RouterState {
@@ -28,6 +28,8 @@ export interface RouterState {
   /** Decisions made. */
   turn: number;
   workers: Map<WorkerId, WorkerRecord>;
+  /** When the last request with a priority came. */
+  priorityAt: number;
   /** Used until any worker has been measured. */
   defaultPrefillMsPerToken: number;
   sessions: SessionBook;
@@ -68,7 +70,7 @@ export function decide(
   const typical = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
   const candidates = workers.map((record) => ({
     ...candidateOf(state, input, record, session),
-    prefillMsPerToken: record.prefillMsPerToken ?? typical,
+    prefillMsPerToken: prefillSpeed(record, typical),
   }));
   const draw = {
     random: isSpeculative ? 0 : state.random(),
@@ -130,10 +132,18 @@ function candidateOf(
     kvBlocks: worker.kvBlocks,
     liveBlocks: Math.max(0, state.sessions.liveBlocks(worker.id, session) - computing.shared),
     isHome: session?.home === worker.id,
+    pinnedBlocks: state.sessions.pinnedBlocks(worker.id, worker.kvBlocks),
     pendingBlocks,
     committedBlocks: Math.max(0, book.committedBlocks - computing.shared),
     ...(serviceMs === null ? {} : { serviceMs }),
   };
+}
+
+/** Milliseconds to compute what the best worker does not hold of a prompt: how long a job it is. */
+export function workMs(state: RouterState, input: RouteInput): number {
+  const held = state.index.match(input.localHashes, matches) * input.blockTokens;
+  const perToken = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
+  return Math.max(0, input.promptTokens - held) * perToken;
 }
 
 /** A policy may be a user's own: one that fails or names nobody must not fail the request. */

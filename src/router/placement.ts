@@ -14,8 +14,8 @@ export interface RoutedOptions {
   decision: Decision;
   /** A figure of the worker's book changed. */
   onLoad(record: WorkerRecord): void;
-  /** It left its worker. */
-  onEnd(): void;
+  /** Its prompt is computed, or it left its worker: another may start there. */
+  onRoom(): void;
 }
 
 /** Books in the constructor. */
@@ -52,6 +52,7 @@ export class RoutedRequest implements Placement {
     this.#session = state.sessions.started(decided.session, input.sessionId, sequence, {
       worker: this.worker,
       contextBlocks: this.#contextBlocks(decided.expectedOutputTokens),
+      isTagged: input.priority > 0 || input.strictPriority > 0,
     });
     this.#prediction = state.predicted.add(this.worker, input.localHashes);
     this.#entered =
@@ -69,6 +70,7 @@ export class RoutedRequest implements Placement {
     this.#booking.releasePrefill();
     state.predicted.computed(this.#prediction);
     this.#options.onLoad(this.#record);
+    this.#options.onRoom();
   }
 
   grew(tokens: number): void {
@@ -130,6 +132,6 @@ export class RoutedRequest implements Placement {
     const answered = outputTokens === null ? null : { worker: this.worker, outputTokens, contextBlocks };
     if (this.#session !== undefined) state.sessions.ended(this.#session, answered);
     this.#options.onLoad(this.#record);
-    this.#options.onEnd();
+    this.#options.onRoom();
   }
 }

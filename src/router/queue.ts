@@ -1,6 +1,8 @@
-/** Requests that cannot be sent yet, in the order they will be. */
+/** Requests that cannot be sent yet. */
 import { DynamoError } from '../errors.js';
+import type { Round } from './admission.js';
 import type { Clock } from './clock.js';
+import { isTagged, tryOrder } from './queue-order.js';
 import type { RouterSettings } from './settings.js';
 import type { RouteInput } from './types.js';
 
@@ -10,8 +12,10 @@ import type { RouteInput } from './types.js';
 export type Hold = 'busy' | 'not_ready' | 'failed';
 
 export interface AdmissionHandlers<T> {
-  /** Sends it, or says why not. `since` = when it arrived. */
-  attempt(input: RouteInput, since: number): T | Hold;
+  /** Sends it, or says why not. `since` = when it arrived; `round` = what those ahead of it were promised. */
+  attempt(input: RouteInput, since: number, round: Round): T | Hold;
+  /** Milliseconds of prefill it needs, for the order. */
+  workMs(input: RouteInput): number;
   /** Seconds after which a refused request should come again, given how many wait. */
   retryAfterSeconds(waiting: number): number;
   /** What stands in the way of being ready, for the error. */
@@ -22,6 +26,7 @@ interface Waiter<T> {
   input: RouteInput;
   since: number;
   arrival: number;
+  workMs: number;
   hold: Hold;
   resolve(value: T): void;
   reject(error: DynamoError): void;
@@ -30,12 +35,14 @@ interface Waiter<T> {
   disarm(): void;
 }
 
-/** Bounded; ordered by strict priority, priority (both higher first), arrival. Every wait has an end. */
+/** Bounded; strict priority first, then priority (both higher first), then the order set. Every wait has an end. */
 export class AdmissionQueue<T extends object> {
   readonly #clock: Clock;
   readonly #settings: RouterSettings;
   readonly #handlers: AdmissionHandlers<T>;
-  #waiters: Waiter<T>[] = [];
+  /** By arrival; requests with a priority apart, so that the head of each class is at hand. */
+  readonly #tagged: Waiter<T>[] = [];
+  readonly #others: Waiter<T>[] = [];
   #arrivals = 0;
 
   constructor(clock: Clock, settings: RouterSettings, handlers: AdmissionHandlers<T>) {
@@ -45,7 +52,7 @@ export class AdmissionQueue<T extends object> {
   }
 
   get size(): number {
-    return this.#waiters.length;
+    return this.#tagged.length + this.#others.length;
   }
 
   /** Resolves with what `attempt` made; rejects with `overloaded`, `not_ready`, or `client_closed` on abort. */
@@ -53,23 +60,29 @@ export class AdmissionQueue<T extends object> {
     if (signal.aborted) throw new DynamoError('client_closed');
     const since = this.#clock.now();
     let hold: Hold = 'busy';
-    if (!this.#isOvertaking(input)) {
-      const sent = this.#handlers.attempt(input, since);
+    if (this.size === 0) {
+      const sent = this.#handlers.attempt(input, since, { reserved: new Set() });
       if (typeof sent === 'object') return sent;
       hold = sent;
     }
-    if (this.#waiters.length >= this.#settings.queueMax) throw this.#refusal(hold);
     return new Promise((resolve, reject) => {
-      this.#insert({ input, since, hold, resolve, reject }, signal);
-      // Requests ahead may all be held by something that does not hold this one.
-      this.pump();
+      const waiter = this.#insert({ input, since, hold, resolve, reject }, signal);
+      // Those ahead may be held by something that does not hold this one.
+      if (this.size > 1) this.pump();
+      if (this.size <= this.#settings.queueMax || !this.#classOf(waiter).includes(waiter)) return;
+      this.#leave(waiter);
+      reject(this.#refusal(waiter.hold));
     });
   }
 
   /** Something changed: sends what can be sent, in order. */
   pump(): void {
-    for (const waiter of [...this.#waiters]) {
-      const sent = this.#handlers.attempt(waiter.input, waiter.since);
+    if (this.size === 0) return;
+    const { queueOrder: order, ageMs } = this.#settings;
+    const round: Round = { reserved: new Set() };
+    const waiting = { tagged: this.#tagged, others: this.#others };
+    for (const waiter of tryOrder(waiting, { order, now: this.#clock.now(), ageMs })) {
+      const sent = this.#handlers.attempt(waiter.input, waiter.since, round);
       if (typeof sent === 'object') {
         this.#leave(waiter);
         waiter.resolve(sent);
@@ -80,14 +93,10 @@ export class AdmissionQueue<T extends object> {
     }
   }
 
-  #isOvertaking(input: RouteInput): boolean {
-    return this.#waiters.some((waiter) => compare(waiter.input, input) <= 0);
-  }
-
   #insert(
     known: Pick<Waiter<T>, 'input' | 'since' | 'hold' | 'resolve' | 'reject'>,
     signal: AbortSignal,
-  ): void {
+  ): Waiter<T> {
     const onAbort = (): void => {
       this.#leave(waiter);
       waiter.reject(new DynamoError('client_closed'));
@@ -96,16 +105,21 @@ export class AdmissionQueue<T extends object> {
     const waiter: Waiter<T> = {
       ...known,
       arrival: this.#arrivals++,
+      workMs: this.#handlers.workMs(known.input),
       disarm: () => {},
       release: () => {
         waiter.disarm();
+        for (const stop of looks) stop();
         signal.removeEventListener('abort', onAbort);
       },
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    const after = this.#waiters.findIndex((other) => compare(other.input, waiter.input) > 0);
-    this.#waiters.splice(after === -1 ? this.#waiters.length : after, 0, waiter);
+    // It asks for less as it waits longer, so it is looked at again even when nothing else happens.
+    const { holdForBestMs, reserveAfterMs } = this.#settings;
+    const looks = [holdForBestMs, reserveAfterMs].map((ms) => this.#clock.after(ms, () => this.pump()));
+    this.#classOf(waiter).push(waiter);
     this.#arm(waiter);
+    return waiter;
   }
 
   /** Each reason has its own patience, counted from when it began to hold. */
@@ -121,19 +135,20 @@ export class AdmissionQueue<T extends object> {
 
   #leave(waiter: Waiter<T>): void {
     waiter.release();
-    this.#waiters = this.#waiters.filter((other) => other !== waiter);
+    const waiters = this.#classOf(waiter);
+    const at = waiters.indexOf(waiter);
+    if (at !== -1) waiters.splice(at, 1);
+  }
+
+  #classOf(waiter: Waiter<T>): Waiter<T>[] {
+    return isTagged(waiter) ? this.#tagged : this.#others;
   }
 
   #refusal(hold: Hold): DynamoError {
     if (hold !== 'busy') return new DynamoError('not_ready', { detail: this.#handlers.detail(hold) });
-    const seconds = this.#handlers.retryAfterSeconds(this.#waiters.length);
-    const error = new DynamoError('overloaded', { waiting: this.#waiters.length, seconds });
+    const seconds = this.#handlers.retryAfterSeconds(this.size);
+    const error = new DynamoError('overloaded', { waiting: this.size, seconds });
     error.retryAfterSeconds = seconds;
     return error;
   }
-}
-
-/** Negative when `a` goes first; arrival decides among equals, and a later one is inserted after. */
-function compare(a: RouteInput, b: RouteInput): number {
-  return b.strictPriority - a.strictPriority || b.priority - a.priority;
 }

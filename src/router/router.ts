@@ -1,9 +1,11 @@
 /** The router: owner of the block index, the load book and the sessions. */
+
+import { admit, type Round } from './admission.js';
 import { ApproximateFeed } from './approximate.js';
 import { type Clock, systemClock } from './clock.js';
-import { type Decided, decide, type RouterState } from './decide.js';
+import { type Decided, decide, type RouterState, workMs } from './decide.js';
 import { DecisionRing } from './decisions.js';
-import { allowedWorkers, assertPin, holdDetail, holdOf, retryAfterSeconds } from './eligibility.js';
+import { allowedWorkers, assertPin, holdDetail, retryAfterSeconds } from './eligibility.js';
 import type { BlockIndex, Lane } from './index/types.js';
 import { RoutedRequest } from './placement.js';
 import { PredictedBlocks } from './predicted.js';
@@ -104,6 +106,7 @@ class KvRouter implements Router {
       random: options.random ?? Math.random,
       turn: 0,
       workers: new Map(),
+      priorityAt: Number.NEGATIVE_INFINITY,
       defaultPrefillMsPerToken: this.#settings.prefillMsPerToken,
       sessions: new SessionBook(clock, this.#settings.outputTokens),
       reachable: new ReachableSet(),
@@ -112,7 +115,8 @@ class KvRouter implements Router {
       warn: (code, message) => this.#observer.onWarning?.(code, message),
     };
     this.#queue = new AdmissionQueue(clock, this.#settings, {
-      attempt: (input, since) => this.#attempt(input, since),
+      attempt: (input, since, round) => this.#attempt(input, since, round),
+      workMs: (input) => workMs(this.#state, input),
       retryAfterSeconds: (waiting) =>
         retryAfterSeconds(this.#state.workers, waiting, this.#settings.maxActivePerWorker),
       detail: (hold) => holdDetail(this.#state.workers, hold),
@@ -121,6 +125,7 @@ class KvRouter implements Router {
 
   async route(input: RouteInput, signal: AbortSignal): Promise<Placement> {
     assertPin(this.#state.workers, input);
+    if (input.priority > 0 || input.strictPriority > 0) this.#state.priorityAt = this.#clock.now();
     return this.#queue.enter(input, signal);
   }
 
@@ -240,17 +245,17 @@ class KvRouter implements Router {
     this.#state.approximate.clear(lane);
   }
 
-  #attempt(input: RouteInput, since: number): Placement | Hold {
-    const { workers } = this.#state;
-    const allowed = allowedWorkers(workers, input, since);
-    if (allowed.length === 0) return holdOf(workers, input);
-    const free = allowed.filter(({ book }) => book.activeRequests < this.#settings.maxActivePerWorker);
-    return free.length === 0 ? 'busy' : this.#place(input, free, since);
+  #attempt(input: RouteInput, since: number, round: Round): Placement | Hold {
+    const startedAt = this.#clock.now();
+    const admission = admit(this.#state, this.#settings, { input, since, round });
+    return typeof admission === 'string' ? admission : this.#place(input, admission, { since, startedAt });
   }
 
-  #place(input: RouteInput, workers: WorkerRecord[], since: number): Placement {
-    const startedAt = this.#clock.now();
-    const decided: Decided = decide(this.#state, input, workers, { isSpeculative: false });
+  #place(
+    input: RouteInput,
+    decided: Decided,
+    { since, startedAt }: { since: number; startedAt: number },
+  ): Placement {
     const earlier = input.exclude?.length ? this.#decisions.get(input.requestId) : undefined;
     const placement = new RoutedRequest({
       state: this.#state,
@@ -271,7 +276,7 @@ class KvRouter implements Router {
         queueMs: startedAt - since,
       },
       onLoad: (record) => this.#observer.onLoad?.(record.worker.id, this.bookedLoad(record.worker.id)),
-      onEnd: () => this.#queue.pump(),
+      onRoom: () => this.#queue.pump(),
     });
     placement.decision.decideMs = this.#clock.now() - startedAt;
     this.#decisions.add(placement.decision);

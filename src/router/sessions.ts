@@ -18,11 +18,15 @@ export interface Session {
   isLive: boolean;
   /** Requests in a row with a prompt under half of its context. */
   shrunk: number;
+  /** Its last request had a priority: its context is kept for it while it is idle. */
+  isTagged: boolean;
 }
 
 /** Prompt blocks searched backwards for the turn before: an answer and tool results rarely add more. */
 const LOOK_BACK = 512;
 const NEWEST_WEIGHT = 0.3;
+/** Of a worker's blocks, for idle sessions with a priority. */
+const PINNED_SHARE = 0.5;
 
 /**
  * Bounded, least recently used dropped. A request without a session id belongs to the session whose last
@@ -35,6 +39,8 @@ export class SessionBook {
   readonly #sessions = new Map<string | bigint, Session>();
   /** Live ones, longest untouched first. */
   readonly #live = new Set<Session>();
+  /** Live ones whose last request had a priority. */
+  readonly #tagged = new Set<Session>();
   readonly #liveBlocks = new Map<WorkerId, number>();
   #meanOutput: number | null = null;
 
@@ -58,6 +64,11 @@ export class SessionBook {
     return undefined;
   }
 
+  /** The session of that id. */
+  named(sessionId: string | undefined): Session | undefined {
+    return sessionId === undefined ? undefined : this.#sessions.get(sessionId);
+  }
+
   /** Tokens the answer will probably have. */
   expectedOutput(session: Session | undefined, asked: { osl?: number; maxTokens?: number }): number {
     const expected = asked.osl ?? session?.meanOutput ?? this.#meanOutput ?? this.#outputDefault;
@@ -69,7 +80,7 @@ export class SessionBook {
     known: Session | undefined,
     sessionId: string | undefined,
     sequence: BigUint64Array,
-    placed: { worker: WorkerId; contextBlocks: number },
+    placed: { worker: WorkerId; contextBlocks: number; isTagged: boolean },
   ): Session | undefined {
     const key = sessionId ?? sequence.at(-1);
     if (key === undefined) return undefined;
@@ -80,6 +91,8 @@ export class SessionBook {
     this.#sessions.set(key, session);
     this.#move(session, placed);
     session.running += 1;
+    // A single request without an id will probably not be continued: nothing is kept for it.
+    session.isTagged = placed.isTagged && (known !== undefined || sessionId !== undefined);
     session.lastSeen = this.#clock.now();
     this.#enliven(session);
     this.#trim();
@@ -110,6 +123,16 @@ export class SessionBook {
     return except?.isLive === true && except.home === worker ? total - except.contextBlocks : total;
   }
 
+  /** Context blocks of idle sessions with a priority, at most half of the worker's. */
+  pinnedBlocks(worker: WorkerId, kvBlocks: number): number {
+    this.#expire();
+    let blocks = 0;
+    for (const session of this.#tagged) {
+      if (session.home === worker && session.running === 0) blocks += session.contextBlocks;
+    }
+    return Math.min(blocks, PINNED_SHARE * kvBlocks);
+  }
+
   /** The worker's cache is gone: nobody lives there. */
   forgetWorker(worker: WorkerId): void {
     for (const session of this.#live) if (session.home === worker) this.#retire(session);
@@ -126,6 +149,7 @@ export class SessionBook {
       meanOutput: null,
       isLive: false,
       shrunk: 0,
+      isTagged: false,
     };
   }
 
@@ -141,6 +165,7 @@ export class SessionBook {
   #enliven(session: Session): void {
     session.isLive = true;
     this.#live.add(session);
+    if (session.isTagged) this.#tagged.add(session);
     this.#add(session.home, session.contextBlocks);
   }
 
@@ -148,6 +173,7 @@ export class SessionBook {
     if (!session.isLive) return;
     session.isLive = false;
     this.#live.delete(session);
+    this.#tagged.delete(session);
     this.#add(session.home, -session.contextBlocks);
   }
 

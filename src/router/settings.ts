@@ -1,9 +1,18 @@
 /** What a user may change about routing (`--set router.…`), with its default. */
 import { LIMITS } from '../limits.js';
+import type { QueueOrder } from './queue-order.js';
 
 export interface RouterSettings {
   /** Requests sent to one worker at once; more wait here, ordered by priority. */
   maxActivePerWorker: number;
+  /** Order of waiting requests of one priority: shortest, fcfs, lcfs or wspt. */
+  queueOrder: QueueOrder;
+  /** Milliseconds a request waits for the worker that is best for it before it takes another. */
+  holdForBestMs: number;
+  /** Milliseconds after which a waiting request reserves its best worker. */
+  reserveAfterMs: number;
+  /** Milliseconds after which waiting requests go by arrival. */
+  ageMs: number;
   /** Requests waiting at once; more are refused as `overloaded`. */
   queueMax: number;
   /** Milliseconds a request waits for a free worker. */
@@ -24,6 +33,10 @@ export interface RouterSettings {
 
 export const DEFAULT_SETTINGS: RouterSettings = {
   maxActivePerWorker: LIMITS.activePerWorker,
+  queueOrder: 'shortest',
+  holdForBestMs: 15_000,
+  reserveAfterMs: 20_000,
+  ageMs: 10_000,
   queueMax: LIMITS.queueMax,
   queueWaitMs: LIMITS.queueWaitMs,
   readyWaitMs: LIMITS.readyWaitMs,

@@ -44,6 +44,21 @@ export interface Candidate {
   committedBlocks?: number;
   /** Measured milliseconds from dispatch to the end of a request; absent until measured. */
   serviceMs?: number;
+  /** KV blocks kept for idle sessions with a priority: not for requests without one. */
+  pinnedBlocks?: number;
+}
+
+/** What decides whether a worker can start a request now. */
+export interface AdmissionView {
+  load: WorkerLoad;
+  /** KV blocks of the worker; 0 when unknown. */
+  kvBlocks: number;
+  /** KV blocks its running requests will need, expected output included. */
+  committedBlocks: number;
+  /** As in `Candidate`. */
+  pinnedBlocks: number;
+  /** Requests with a priority came within the last minute. */
+  hasPriorities: boolean;
 }
 
 /** The request as a policy sees it. */
@@ -80,6 +95,11 @@ export interface Policy {
     candidates: readonly Candidate[],
     draw: { random: number; turn: number },
   ): Choice;
+  /**
+   * Whether a worker would start the request at once; without it requests are sent as soon as they come. A worker that
+   * runs nothing must be able to start anything, or requests wait for ever.
+   */
+  canStart?(request: RoutingRequest, worker: AdmissionView): boolean;
   /** Outcome of a request this policy placed, for policies that learn. */
   onOutcome?(outcome: Outcome): void;
 }

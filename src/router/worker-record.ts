@@ -6,6 +6,10 @@ import type { RouterWorker } from './types.js';
 const NEWEST_WEIGHT = 0.2;
 /** Uncached tokens under which a time to first token says more about the engine's step than about prefill. */
 const SAMPLE_TOKENS = 64;
+/** Tokens after which a measurement counts half. */
+const HALF_LIFE_TOKENS = 65_536;
+/** Workers whose speeds differ less than this factor are taken for equal: the difference is what else they ran. */
+const UNLIKE = 1.5;
 
 export class WorkerRecord {
   readonly worker: RouterWorker;
@@ -14,8 +18,8 @@ export class WorkerRecord {
   isEligible = false;
   /** When it last became eligible. */
   eligibleSince = Number.NEGATIVE_INFINITY;
-  /** Measured milliseconds per prompt token; null until then. */
-  prefillMsPerToken: number | null = null;
+  #prefillMs = 0;
+  #prefillTokens = 0;
   /** Measured milliseconds from dispatch to the end; null until then. */
   serviceMs: number | null = null;
 
@@ -24,11 +28,17 @@ export class WorkerRecord {
     this.lane = lane;
   }
 
+  /** Measured milliseconds per prompt token; null until then. Long prompts count more: short ones time the engine's step. */
+  get prefillMsPerToken(): number | null {
+    return this.#prefillTokens === 0 ? null : this.#prefillMs / this.#prefillTokens;
+  }
+
   /** A prompt that met an idle prefill queue took `ms` for `uncachedTokens`. */
   measurePrefill(ms: number, uncachedTokens: number): void {
     if (uncachedTokens < SAMPLE_TOKENS || ms <= 0) return;
-    const sample = ms / uncachedTokens;
-    this.prefillMsPerToken = this.prefillMsPerToken === null ? sample : mean(this.prefillMsPerToken, sample);
+    const kept = 2 ** (-uncachedTokens / HALF_LIFE_TOKENS);
+    this.#prefillMs = this.#prefillMs * kept + ms;
+    this.#prefillTokens = this.#prefillTokens * kept + uncachedTokens;
   }
 
   measureService(ms: number): void {
@@ -47,4 +57,11 @@ function mean(before: number, sample: number): number {
 export function typicalPrefill(workers: Iterable<WorkerRecord>, fallback: number): number {
   const measured = [...workers].flatMap(({ prefillMsPerToken }) => prefillMsPerToken ?? []);
   return measured.length === 0 ? fallback : measured.reduce((sum, value) => sum + value, 0) / measured.length;
+}
+
+/** Milliseconds per prompt token to reckon with: the common figure unless this worker is clearly of another speed. */
+export function prefillSpeed({ prefillMsPerToken }: WorkerRecord, typical: number): number {
+  if (prefillMsPerToken === null) return typical;
+  const ratio = prefillMsPerToken / typical;
+  return ratio > UNLIKE || ratio < 1 / UNLIKE ? prefillMsPerToken : typical;
 }

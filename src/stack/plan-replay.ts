@@ -11,7 +11,7 @@ import { resolvePlan } from './resolve-plan.js';
 export interface ReplayWish {
   compare?: string | undefined;
   router: string;
-  retention: Retention;
+  retention?: Retention | undefined;
   workers?: number | undefined;
   blocks?: number | undefined;
   'block-size': number;
@@ -33,7 +33,12 @@ export async function planReplay(
   paths: Paths,
 ): Promise<Omit<ReplayPlan, 'progress'>> {
   const names = (wish.compare ?? wish.router).split(',').map((name) => name.trim());
-  const policies = names.map((name) => ({ name, make: () => loadPolicy(name) }));
+  const policies = names.map((name) => ({
+    name,
+    make: () => loadPolicy(name),
+    // Retention is the default router's: the others are compared as their own stacks run.
+    retention: wish.retention ?? (name === 'kv' ? ('selective' as const) : ('lru' as const)),
+  }));
   // A name that does not exist is said before a large trace is read.
   for (const { make } of policies) make();
   const shape = await shapeOf(wish, paths);
@@ -54,7 +59,6 @@ export async function planReplay(
     config: {
       workers: wish.workers ?? shape.workers,
       blocks: wish.blocks ?? planned,
-      retention: wish.retention,
       seed: wish.seed,
       timing: shape.timing,
     },

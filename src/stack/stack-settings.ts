@@ -1,6 +1,7 @@
 /** `--set key=value` pairs that are not the recipe's: the gateway's, the router's and the stack's own. */
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { QUEUE_ORDERS } from '../router/queue-order.js';
 import { DEFAULT_SETTINGS, type RouterSettings } from '../router/settings.js';
 import { PARSER_DEFAULTS, type ParserSettings, parserReasoning, parserTools } from './parser-net.js';
 
@@ -74,6 +75,12 @@ export function readStackSettings(pairs: Record<string, string>): StackSettings 
 
 function routerReader(name: keyof RouterSettings): Reader {
   return (settings, key, value) => {
+    if (name === 'queueOrder') {
+      const order = QUEUE_ORDERS.find((known) => known === value);
+      if (order === undefined) throw invalid(key, value, `one of ${QUEUE_ORDERS.join(', ')}`);
+      settings.router.queueOrder = order;
+      return;
+    }
     const number = Number(value);
     if (value === '' || !Number.isFinite(number) || number < 0)
       throw invalid(key, value, 'a number of 0 or more');

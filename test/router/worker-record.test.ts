@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { typicalPrefill, WorkerRecord } from '../../src/router/worker-record.js';
+import { prefillSpeed, typicalPrefill, WorkerRecord } from '../../src/router/worker-record.js';
 
 const record = (id: string) => new WorkerRecord({ id, blockTokens: 64, kvBlocks: 100, feed: 'events' }, 0);
 
@@ -20,5 +20,22 @@ describe('the speed of a worker nobody has measured', () => {
     const a = record('a');
     a.measurePrefill(500, 10);
     expect(a.prefillMsPerToken).toBeNull();
+  });
+});
+
+describe('the speed to reckon with', () => {
+  it('is common to workers that differ by what else they ran, and its own for one of another kind', () => {
+    const [a, b] = [record('a'), record('b')];
+    a.measurePrefill(1_200, 1_000);
+    b.measurePrefill(5_000, 1_000);
+    expect(prefillSpeed(a, 1)).toBe(1);
+    expect(prefillSpeed(b, 1)).toBe(5);
+  });
+
+  it('is told by long prompts more than by short ones', () => {
+    const a = record('a');
+    a.measurePrefill(20_000, 10_000);
+    for (let n = 0; n < 20; n++) a.measurePrefill(1_000, 100);
+    expect(a.prefillMsPerToken).toBeLessThan(4);
   });
 });
