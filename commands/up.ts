@@ -1,7 +1,8 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../src/cli/base-command.js';
 import { modelsDir } from '../src/cli/paths.js';
-import type { EngineName, Plan } from '../src/plan/types.js';
+import type { EngineName, HostSnapshot, Plan } from '../src/plan/types.js';
+import type { AttachWish } from '../src/stack/attach-plan.js';
 import type { ResolvedPlan } from '../src/stack/resolve-plan.js';
 
 const ROUTERS = ['kv', 'dynamo', 'round-robin', 'least-loaded', 'random', 'power-of-two'];
@@ -13,6 +14,7 @@ export default class Up extends BaseCommand {
     '<%= config.bin %> up --recipe ./my-model.gguf --workers 1',
     '<%= config.bin %> up --router round-robin --port 9000 --name second --detach',
     '<%= config.bin %> up --recipe glm5 --dry-run',
+    '<%= config.bin %> up --attach http://127.0.0.1:8001 --attach http://127.0.0.1:8002,events=tcp://127.0.0.1:5558',
   ];
   static override flags = {
     recipe: Flags.string({ description: 'recipe name, recipe file or GGUF file', env: 'DYNAMO_RECIPE' }),
@@ -30,6 +32,16 @@ export default class Up extends BaseCommand {
       description: 'routing policy [default: kv]',
       env: 'DYNAMO_ROUTER',
       options: ROUTERS,
+    }),
+    attach: Flags.string({
+      description:
+        'an engine that runs already: URL[,events=ENDPOINT][,replay=ENDPOINT][,engine=NAME] (repeat for several)',
+      multiple: true,
+      exclusive: ['recipe', 'engine', 'variant', 'workers', 'tiers'],
+    }),
+    tokenizer: Flags.string({
+      description: 'tokenizer.json, its folder, or a GGUF file, for attached engines',
+      dependsOn: ['attach'],
     }),
     tiers: Flags.string({
       description: 'page tiers, e.g. cpu=8GiB,disk=50GiB:/path,remote=s3://bucket/prefix, or none',
@@ -62,7 +74,10 @@ export default class Up extends BaseCommand {
       set: parsePairs(flags.set ?? []),
     };
     const askedAt = Date.now();
-    const resolved = await resolvePlan(wish, this.paths);
+    const resolved =
+      flags.attach === undefined
+        ? await resolvePlan(wish, this.paths)
+        : await this.#attach({ attach: flags.attach, tokenizer: flags.tokenizer, set: wish.set });
     if (flags['dry-run']) return this.#printPlan(resolved, flags.json);
     const { runUp } = await import('../src/stack/run-up.js');
     await this.#fetchModel(resolved.plan, name);
@@ -91,7 +106,17 @@ export default class Up extends BaseCommand {
     process.exitCode = exit;
   }
 
-  async #printPlan({ plan, host }: ResolvedPlan, isJson: boolean): Promise<void> {
+  async #attach(wish: AttachWish): Promise<Pick<ResolvedPlan, 'plan' | 'settings'>> {
+    const { attachPlan } = await import('../src/stack/attach-plan.js');
+    const { readStackSettings } = await import('../src/stack/stack-settings.js');
+    const { context, block_size, ...rest } = wish.set;
+    return { plan: await attachPlan(wish), settings: readStackSettings(rest) };
+  }
+
+  async #printPlan(
+    { plan, host }: Pick<ResolvedPlan, 'plan'> & { host?: HostSnapshot },
+    isJson: boolean,
+  ): Promise<void> {
     if (isJson) return this.printJson({ host, ...plan });
     const { planText } = await import('../src/plan/plan-text.js');
     this.print(planText(plan, host));

@@ -94,6 +94,12 @@ export const ERRORS = {
   ),
   host_refused: entry(400, 3, 'This host cannot run {recipe}:\n{refusals}', '{suggestion}'),
   usage: entry(400, 2, '{detail}', '{remedy}'),
+  engine_unreachable: entry(
+    502,
+    4,
+    'No attached engine answers at {url}: {detail}',
+    'Start the engine first, or check the address: `curl URL/v1/models` must list its model.',
+  ),
   trace_invalid: entry(
     400,
     2,

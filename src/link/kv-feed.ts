@@ -106,12 +106,27 @@ class ZmqFeed implements KvFeed {
     this.#socket.events.on('handshake', () => this.#enqueue('connected'));
     this.#socket.events.on('disconnect', () => this.#observer.onConnection?.(false));
     this.#socket.subscribe(options.endpoints.topic);
-    this.#socket.connect(options.endpoints.events);
-    this.#reading = this.#read();
+    this.#reading = this.#open(options.endpoints).then(() => this.#read());
   }
 
   stats(): KvFeedStats {
     return { ...this.#stats };
+  }
+
+  /** Engines bind and we connect, unless the engine is one that connects. */
+  async #open({ events, isBound }: EventEndpoints): Promise<void> {
+    if (isBound !== true) {
+      this.#socket.connect(events);
+      return;
+    }
+    try {
+      await this.#socket.bind(events);
+    } catch (error) {
+      this.#observer.onWarning?.(
+        'feed_unbound',
+        `cannot listen for its events at ${events}: ${String(error)}`,
+      );
+    }
   }
 
   whenSynced(): Promise<void> {

@@ -5,10 +5,16 @@ import { type ModelFacts, modelFacts } from './facts.js';
 import { readGgufMetadata } from './gguf.js';
 import { buildTokenizer, type Tokenizer } from './tokenizer.js';
 
-export interface LocalModel {
-  facts: ModelFacts;
+/** What turning a chat into tokens takes. */
+export interface PromptModel {
   tokenizer: Tokenizer;
   template: ChatTemplate;
+  /** Token that plain (untemplated) text starts with; null = none. */
+  leadToken: number | null;
+}
+
+export interface LocalModel extends PromptModel {
+  facts: ModelFacts;
 }
 
 /** About 0.3 s. Rejects with `model_missing`, or `model_invalid` (no chat template, unknown tokenizer, …). */
@@ -24,6 +30,7 @@ export async function loadLocalModel(path: string): Promise<LocalModel> {
   return {
     facts,
     tokenizer: buildTokenizer(metadata),
+    leadToken: facts.addBos ? facts.bosId : null,
     template: compileChatTemplate(facts.chatTemplate, facts),
   };
 }

@@ -33,6 +33,8 @@ export interface EventEndpoints {
   /** ROUTER socket that replays past batches. */
   replay: string;
   topic: string;
+  /** We bind the address of `events` and the engine connects. */
+  isBound?: boolean;
 }
 
 /** Everything needed to start one worker; pure data, printable. */
@@ -55,6 +57,8 @@ export interface WorkerPlan {
   kvBlocks: number | null;
   /** Context window in tokens. */
   contextTokens: number;
+  /** An engine that somebody else runs: its base address, what it is, where it says that it serves. */
+  attached?: { url: string; engine: string; healthPath: string };
   /** Concurrent sequences, each with a whole context of KV memory (embedded engine). */
   slots?: number;
 }
@@ -92,6 +96,8 @@ export interface Plan {
   engineEnv?: Record<string, string>;
   /** Oldest engine release the variant works with. */
   minEngineVersion?: string | null;
+  /** Folder or file with the tokenizer and chat template of a model whose own file is not at hand. */
+  tokenizer?: string;
   /** Tensor type the embedded engine converts the model to at first use; null keeps the file as it is. */
   requantize?: 'q8_0' | null;
   /** Formats the model writes tool calls and reasoning in, by vLLM's parser names; null = none known. */

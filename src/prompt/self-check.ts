@@ -28,12 +28,25 @@ export async function selfCheck(
   for (const [name, request] of Object.entries(PROBES)) {
     const engine = await tokenize(tokenizeBody(engineChat(request))).catch((error: Error) => error);
     if (engine instanceof Error && equal === 0 && name === FIRST_PROBE) {
+      if (service.local !== null) {
+        return {
+          source: service.source,
+          equal,
+          detail: `not compared: the engine has no usable /tokenize (${engine.message})`,
+        };
+      }
       service.switchToText();
       return degraded(
         service,
         equal,
         `The engine has no usable /tokenize (${engine.message}); cached tokens are predicted from text prefixes, approximately.`,
       );
+    }
+    if (service.local === null) {
+      service.switchToEngine(tokenize);
+      const detail =
+        'There is no tokenizer here: each request is tokenized by the engine, which costs a round trip.';
+      return degraded(service, equal, detail);
     }
     const difference = compare(service, request, engine);
     if (difference === null) {

@@ -1,7 +1,7 @@
 /** From a request to tokens, blocks and regions: what the gateway asks of the prompt room. */
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { LocalModel } from '../model/local-model.js';
+import type { PromptModel } from '../model/local-model.js';
 import type { CommonRequest } from '../request/types.js';
 import type { EngineTokenize } from './engine-tokenize.js';
 import { blockSeed, hashBlocks } from './hash/block-hash.js';
@@ -19,7 +19,7 @@ export interface PromptService {
 
 export interface PromptOptions {
   /** The served model's own template and tokenizer; null when they are not at hand. */
-  local: LocalModel | null;
+  local: PromptModel | null;
   /** Tokens per block. */
   blockTokens: number;
   /** Told once per change for the worse: a sentence for the user. */
@@ -29,7 +29,7 @@ export interface PromptOptions {
 /** The service as the composition root holds it. */
 export interface SwitchablePromptService extends PromptService {
   readonly source: PromptSource;
-  readonly local: LocalModel | null;
+  readonly local: PromptModel | null;
   readonly blockTokens: number;
   warn(sentence: string): void;
   /** Tokens by our own template and tokenizer, whatever the source is. Throws like `prepare`; null without a local model. */
@@ -46,7 +46,7 @@ export function createPromptService(options: PromptOptions): SwitchablePromptSer
 }
 
 class Service implements SwitchablePromptService {
-  readonly local: LocalModel | null;
+  readonly local: PromptModel | null;
   readonly blockTokens: number;
   private readonly cache: SegmentCache | null;
   private tokenize: EngineTokenize | null = null;

@@ -1,6 +1,6 @@
 /** The three ways from a request to tokens: our own template and tokenizer, the engine's `/tokenize`, text alone. */
 import { renderChat } from '../model/chat-template.js';
-import type { LocalModel } from '../model/local-model.js';
+import type { PromptModel } from '../model/local-model.js';
 import { joinTokens } from '../model/tokenizer.js';
 import { type EngineMessage, type EngineTool, engineBody, engineMessages } from '../request/engine-body.js';
 import type { CommonRequest } from '../request/types.js';
@@ -24,7 +24,11 @@ export interface EngineChat {
   kwargs: Record<string, unknown>;
 }
 
-export function localPrompt(request: CommonRequest, model: LocalModel, cache: SegmentCache): TokenizedPrompt {
+export function localPrompt(
+  request: CommonRequest,
+  model: PromptModel,
+  cache: SegmentCache,
+): TokenizedPrompt {
   const { input } = request;
   if (input.kind === 'tokens') return plainPrompt(input.tokens);
   if (input.kind === 'text') return plainPrompt(withBos(cache.encode(input.text).tokens, model));
@@ -86,7 +90,7 @@ export function engineChat(request: CommonRequest): EngineChat {
 
 function localRegions(
   request: CommonRequest,
-  model: LocalModel,
+  model: PromptModel,
   chat: EngineChat,
   rendered: { text: string; encoded: EncodedText },
 ): Region[] {
@@ -126,8 +130,8 @@ function plainPrompt(tokens: Uint32Array): TokenizedPrompt {
   return { tokens, regions: () => wholeRegion(tokens.length) };
 }
 
-function withBos(tokens: Uint32Array, { facts }: LocalModel): Uint32Array {
-  return facts.addBos && facts.bosId !== null ? joinTokens([Uint32Array.of(facts.bosId), tokens]) : tokens;
+function withBos(tokens: Uint32Array, { leadToken }: PromptModel): Uint32Array {
+  return leadToken === null ? tokens : joinTokens([Uint32Array.of(leadToken), tokens]);
 }
 
 function chatAsText(chat: EngineChat): string {

@@ -1,11 +1,15 @@
 /** The engines this build knows: how each is planned, and which it can start. */
 import { embeddedAdapter } from '../engines/embedded/adapter.js';
+import { externalAdapter } from '../engines/external/adapter.js';
 import type { EngineAdapter } from '../engines/types.js';
 import { vllmCommand } from '../engines/vllm/command.js';
 import { DynamoError } from '../errors.js';
 import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
 
-const ADAPTERS: Partial<Record<EngineName, EngineAdapter>> = { embedded: embeddedAdapter };
+const ADAPTERS: Partial<Record<EngineName, EngineAdapter>> = {
+  embedded: embeddedAdapter,
+  external: externalAdapter,
+};
 
 /** The adapter of an engine; `engine_missing` for one that is planned for but cannot be started here. */
 export function adapterOf(engine: EngineName): EngineAdapter {

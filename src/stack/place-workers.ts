@@ -11,6 +11,11 @@ export async function placeWorkers(plan: Plan, paths: Paths, name: string): Prom
   makePrivateDir(dir);
   const workers: WorkerPlan[] = [];
   for (const worker of plan.workers) {
+    // Somebody else has placed it.
+    if (worker.attached !== undefined) {
+      workers.push(worker);
+      continue;
+    }
     const port = worker.port === 0 ? await freePort(worker.host) : worker.port;
     workers.push({ ...worker, port, events: worker.events ?? (await endpoints(dir, worker)) });
   }

@@ -1,5 +1,6 @@
 /** The prompt room for one stack: the model's own tokenizer, proven against a worker, or the next best thing. */
-import { loadLocalModel } from '../model/local-model.js';
+import { loadTokenizerModel } from '../model/hub-tokenizer.js';
+import { loadLocalModel, type PromptModel } from '../model/local-model.js';
 import type { Plan } from '../plan/types.js';
 import { engineTokenizer } from '../prompt/engine-tokenize.js';
 import { selfCheck } from '../prompt/self-check.js';
@@ -10,8 +11,7 @@ export type Warn = (code: string, message: string) => void;
 
 /** Loads tokenizer and template; a model whose file says too little is used through the engine instead. */
 export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchablePromptService> {
-  const local =
-    plan.model.kind === 'gguf' ? await loadLocalModel(plan.model.path).catch((error: Error) => error) : null;
+  const local = await localModel(plan).catch((error: Error) => error);
   if (local instanceof Error)
     warn('tokenizer_missing', `The prompt cannot be tokenized here: ${local.message}`);
   return createPromptService({
@@ -19,6 +19,11 @@ export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchableProm
     blockTokens: plan.blockTokens,
     warn: (sentence) => warn('tokenizer_fallback', sentence),
   });
+}
+
+function localModel({ model, tokenizer }: Plan): Promise<PromptModel | null> {
+  if (tokenizer !== undefined) return loadTokenizerModel(tokenizer);
+  return model.kind === 'gguf' ? loadLocalModel(model.path) : Promise.resolve(null);
 }
 
 /** Compares our tokens with the first ready worker's; the service switches by itself when they differ. */

@@ -9,6 +9,7 @@ import { tierWarnings } from '../plan/tier-spec.js';
 import type { Plan, TierPlan } from '../plan/types.js';
 import type { PromptService } from '../prompt/service.js';
 import type { Router } from '../router/router.js';
+import { watchAttached } from '../supervisor/attached.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
 import type { SupervisorService } from '../supervisor/types.js';
 import { createBus, type TelemetryBus } from '../telemetry/bus.js';
@@ -16,6 +17,7 @@ import { createSnapshotStore, type SnapshotStore } from '../telemetry/snapshot.j
 import type { TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
+import { attachedWorker } from './attached-worker.js';
 import { engineFields } from './engine-fields.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
@@ -89,6 +91,8 @@ export class Stack {
     this.#step(`tokenizer: ${await checkPrompt(prompt, placed, workers)}`);
     this.#isReady = true;
     this.#bus.emit({ type: 'stack.state', state: 'ready' });
+    // An attached engine may be down while the stack is up.
+    this.#judge(workers);
     return Math.round(performance.now() - startedAt);
   }
 
@@ -189,7 +193,10 @@ export class Stack {
       onLog: () => {},
     });
     const supervised = plan.workers.map((worker) => ({ plan, worker, adapter }));
-    this.#supervisor = createSupervisor(supervised, { observer, logDir: this.#options.stateDir });
+    this.#supervisor =
+      plan.engine === 'external'
+        ? watchAttached(plan.workers.map(attachedWorker), { observer })
+        : createSupervisor(supervised, { observer, logDir: this.#options.stateDir });
     await this.#supervisor.start();
   }
 

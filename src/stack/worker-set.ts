@@ -1,6 +1,7 @@
 /** What hangs on each worker while it serves: its link, its event feed, its metrics, its place in the router. */
 import { rmSync } from 'node:fs';
 import type { EngineAdapter } from '../engines/types.js';
+import { metricNames } from '../link/engine-facts.js';
 import { createKvFeed, type KvFeed } from '../link/kv-feed.js';
 import { scrapeMetrics } from '../link/metrics-scrape.js';
 import type { WorkerLink } from '../link/types.js';
@@ -19,6 +20,8 @@ interface Attached {
   feed: KvFeed | null;
   link: WorkerLink | undefined;
   scrape: NodeJS.Timeout | undefined;
+  /** It served before and stopped serving. */
+  wasLost: boolean;
   state: LifecycleState;
 }
 
@@ -51,7 +54,8 @@ export class WorkerSet {
 
   urlOf(id: string): string {
     const worker = this.#workers.get(id)?.worker;
-    return worker === undefined ? '' : `http://${worker.host}:${worker.port}`;
+    if (worker === undefined) return '';
+    return worker.attached?.url ?? `http://${worker.host}:${worker.port}`;
   }
 
   /** Ids of workers that do not serve now. */
@@ -79,6 +83,7 @@ export class WorkerSet {
   /** Event sockets of workers that could not remove them themselves. */
   removeSockets(): void {
     for (const { worker } of this.#workers.values()) {
+      if (worker.attached !== undefined) continue;
       for (const address of [worker.events?.events, worker.events?.replay]) {
         if (address?.startsWith('ipc://')) rmSync(address.slice('ipc://'.length), { force: true });
       }
@@ -95,12 +100,13 @@ export class WorkerSet {
       feed: events === null ? null : this.#feed(worker),
       link: undefined,
       scrape: undefined,
+      wasLost: false,
       state: 'stopped',
     });
     this.#emit({
       type: 'worker.info',
       worker: id,
-      engine: worker.engine,
+      engine: worker.attached?.engine ?? worker.engine,
       engineVersion: '',
       gpus: worker.gpus,
       blockTokens,
@@ -127,6 +133,11 @@ export class WorkerSet {
 
   #open(attached: Attached): void {
     const { worker } = attached;
+    // It was out of sight for a while and its blocks were dropped: a new feed asks for all it can still tell.
+    if (worker.attached !== undefined && attached.wasLost) {
+      void attached.feed?.close();
+      attached.feed = this.#feed(worker);
+    }
     attached.link = createWorkerLink({ worker: worker.id, url: this.urlOf(worker.id) });
     this.#router.setEligible(worker.id, true);
     void this.#describe(attached);
@@ -136,6 +147,7 @@ export class WorkerSet {
 
   #shut(attached: Attached, state: LifecycleState): void {
     const { worker } = attached;
+    attached.wasLost = true;
     clearInterval(attached.scrape);
     this.#router.setEligible(worker.id, false);
     // A draining worker still answers what it has; a dead one has lost its cache too.
@@ -148,7 +160,8 @@ export class WorkerSet {
 
   async #describe({ worker, link }: Attached): Promise<void> {
     const answer = (await link?.json('GET', '/version').catch(() => null)) as { version?: string } | null;
-    const { id: name, engine, gpus, blockTokens, kvBlocks } = worker;
+    const { id: name, gpus, blockTokens, kvBlocks } = worker;
+    const engine = worker.attached?.engine ?? worker.engine;
     const engineVersion = answer?.version ?? '';
     this.#emit({
       type: 'worker.info',
@@ -163,9 +176,8 @@ export class WorkerSet {
 
   async #scrape({ worker, link }: Attached): Promise<void> {
     if (link === undefined) return;
-    const { running, waiting, kvUsage } = await scrapeMetrics(link, this.#adapter.metrics).catch(
-      () => NOTHING_READ,
-    );
+    const names = worker.attached === undefined ? this.#adapter.metrics : metricNames(worker.attached.engine);
+    const { running, waiting, kvUsage } = await scrapeMetrics(link, names).catch(() => NOTHING_READ);
     if (running === null) return;
     const load = { running, waiting: waiting ?? 0, kvUsage: kvUsage ?? 0 };
     this.#router.reportLoad(worker.id, load);

@@ -136,8 +136,14 @@ describe('selfCheck', () => {
     expect(prompt.regions.at(-1)?.end).toBe(prompt.tokens.length);
   });
 
-  it('works on text where the engine has no /tokenize, and says so', async () => {
-    const prompts = service();
+  it('trusts its own tokens where the engine has no /tokenize to compare with', async () => {
+    const missing = async () => Promise.reject(new Error('status 404'));
+    const found = await selfCheck(service(), engineTokenizer(missing, 'tiny'));
+    expect(found).toMatchObject({ source: 'local', detail: expect.stringContaining('not compared') });
+  });
+
+  it('works on text where neither has a tokenizer, and says so', async () => {
+    const prompts = service(null);
     const missing = async () => Promise.reject(new Error('status 404'));
     expect(await selfCheck(prompts, engineTokenizer(missing, 'tiny'))).toMatchObject({
       source: 'text',

@@ -57,5 +57,11 @@ export async function familyModel(name: string, family: Family): Promise<LocalMo
     ),
   );
   const facts = modelFacts(metadata);
-  return { facts, tokenizer: buildTokenizer(metadata), template: compileChatTemplate(family.source, facts) };
+  const leadToken = facts.addBos ? facts.bosId : null;
+  return {
+    facts,
+    leadToken,
+    tokenizer: buildTokenizer(metadata),
+    template: compileChatTemplate(family.source, facts),
+  };
 }
