@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { encode } from '@msgpack/msgpack';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Publisher, Router } from 'zeromq';
+import { Router, XPublisher } from 'zeromq';
 import { createKvFeed, type KvFeed, type KvFeedOptions } from '../../src/link/kv-feed.js';
 import { batchOf } from '../../src/link/kv-replay.js';
 import type { EventEndpoints } from '../../src/plan/types.js';
@@ -21,7 +21,7 @@ class ZmqEngine {
   readonly #topic: string;
   readonly #framing: Framing;
   readonly #bufferMax: number;
-  #publisher = new Publisher({ sendHighWaterMark: 0, linger: 0 });
+  #publisher = new XPublisher({ sendHighWaterMark: 0, linger: 0 });
   #router = new Router({ sendHighWaterMark: 0, linger: 0 });
   #serving: Promise<void> = Promise.resolve();
   #buffer: [Buffer, Buffer][] = [];
@@ -58,6 +58,11 @@ class ZmqEngine {
       -this.#bufferMax,
     );
     if (!isLost) await this.#publisher.send([this.#topic, number, payload]);
+  }
+
+  /** Resolves once somebody's subscription is in: what is published before is lost, as ZMQ has it. */
+  async subscribed(): Promise<void> {
+    await this.#publisher.receive();
   }
 
   async close(): Promise<void> {
@@ -234,7 +239,7 @@ describe('KV feed', () => {
   it('a gap without any replay socket drops too', async () => {
     const lossy = await engine();
     const { feed, told, gaps } = follow({ ...lossy.endpoints, replay: '' });
-    await feed.whenSynced();
+    await Promise.all([feed.whenSynced(), lossy.subscribed()]);
     await lossy.publish(0, store(1));
     await lossy.publish(2, store(3));
     await until(() => expect(told).toEqual(['+gpu root 1', 'dropped', '+gpu root 3']));
