@@ -91,7 +91,8 @@ export default class Up extends BaseCommand {
         plan: resolved.plan,
         host: flags.host ?? settings.host ?? '127.0.0.1',
         port: flags.port ?? settings.port ?? 8000,
-        apiKeys: flags['api-key'] ?? [],
+        // oclif hands over a text where a repeatable flag comes from the environment.
+        apiKeys: [flags['api-key'] ?? []].flat(),
         router: flags.router ?? settings.router ?? 'kv',
         settings: resolved.settings,
         askedAt,
