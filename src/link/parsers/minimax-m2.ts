@@ -34,7 +34,7 @@ function readInvoke(
   const from = match[0].length;
   // A value may hold the end marker: the first end that leaves whole parameters before it is the invocation's.
   for (let at = text.indexOf(INVOKE_END, from); at >= 0; at = text.indexOf(INVOKE_END, at + 1)) {
-    const json = parametersJson(text.slice(from, at), PARAMETER, schema);
+    const json = parametersJson(text.slice(from, at), PARAMETER, schema, 'loose');
     if (json === null) return 'text';
     if (json !== 'incomplete')
       return { call: { name, arguments: json }, rest: text.slice(at + INVOKE_END.length) };

@@ -22,7 +22,7 @@ function readFunction(text: string, tools: DeclaredTools, isLast: boolean): Body
   const name = match[1]!.trim();
   const schema = tools.get(name);
   if (schema === undefined) return 'text';
-  const json = parametersJson(match[2]!, PARAMETER, schema);
+  const json = parametersJson(match[2]!, PARAMETER, schema, 'template');
   if (json === 'incomplete') return isLast ? 'text' : 'incomplete';
   return json === null ? 'text' : [{ name, arguments: json }];
 }

@@ -3,11 +3,18 @@ import { argumentJson, objectJson } from './argument-values.js';
 
 const CLOSE = '</parameter>';
 
+/**
+ * Whether line breaks set values apart from their tags: `template` = the model's template writes them so, `loose` = it
+ * does not, but a value between two line breaks is taken for one that was set apart.
+ */
+export type Framing = 'template' | 'loose';
+
 /** JSON of all parameters; null when the text is anything else, `incomplete` when a value has no end yet. */
 export function parametersJson(
   body: string,
   open: RegExp,
   schema: Record<string, unknown>,
+  framing: Framing,
 ): string | null | 'incomplete' {
   const entries: [string, string][] = [];
   let rest = body.trimStart();
@@ -18,7 +25,7 @@ export function parametersJson(
     const end = endOfValue(rest, from, open);
     if (end === null) return 'incomplete';
     const name = match[1]!.trim();
-    entries.push([name, argumentJson(withoutFrame(rest.slice(from, end)), name, schema)]);
+    entries.push([name, argumentJson(withoutFrame(rest.slice(from, end), framing), name, schema)]);
     rest = rest.slice(end + CLOSE.length).trimStart();
   }
   return objectJson(entries);
@@ -33,8 +40,10 @@ function endOfValue(text: string, from: number, open: RegExp): number | null {
   return null;
 }
 
-/** The line breaks that set the value apart from its tags are not its own. */
-function withoutFrame(value: string): string {
+/** The line breaks that set the value apart from its tags are not its own; the end of a file's text is. */
+function withoutFrame(value: string, framing: Framing): string {
+  const isFramed = value.length > 1 && value.startsWith('\n') && value.endsWith('\n');
+  if (framing === 'loose' && !isFramed) return value;
   const start = value.startsWith('\n') ? 1 : 0;
   const end = value.endsWith('\n') && value.length > start ? value.length - 1 : value.length;
   return value.slice(start, end);

@@ -95,6 +95,11 @@ describe.each(FORMATS)('%s', (format) => {
     expect(callsOf(read(format, [WRITERS[format](WANTED)]))).toEqual(WANTED);
   });
 
+  it('keeps the line break that a value ends with', () => {
+    const calls = [{ name: 'run', args: { command: 'cat > a <<X\nb\nX\n' } }];
+    expect(callsOf(read(format, [WRITERS[format](calls)]))).toEqual(calls);
+  });
+
   it('gives the same one character at a time', () => {
     const text = WRITERS[format](WANTED);
     expect(read(format, [...text])).toEqual(read(format, [text]));
