@@ -1,18 +1,17 @@
 /**
  * The real Claude Code CLI against the real stack: an answer through `/v1/messages`, and a second turn that reads
- * the cache. Installed into a scratch folder by this test; nothing of the user's is read or written.
+ * the cache. Nothing of the user's is read or written.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome, type RunningStack } from '../e2e/harness.js';
+import { AGENTS, type Agent, installAgent } from './support/agents.js';
 
 const run = promisify(execFile);
-/** The newest release that declares support for Node 20. */
-const CLAUDE_CODE = '@anthropic-ai/claude-code@2.1.197';
 
 let home: Home;
 let stack: RunningStack;
@@ -21,13 +20,7 @@ let claude: string;
 
 beforeAll(async () => {
   scratch = mkdtempSync(path.join(os.tmpdir(), 'dyn-cc-'));
-  await run(
-    'npm',
-    ['install', '--prefix', scratch, '--no-audit', '--no-fund', '--loglevel=error', CLAUDE_CODE],
-    { timeout: 600_000 },
-  );
-  claude = path.join(scratch, 'node_modules', '.bin', 'claude');
-  expect(existsSync(claude)).toBe(true);
+  claude = path.join(await installAgent(AGENTS[0] as Agent), 'claude');
   mkdirSync(path.join(scratch, 'home'));
   mkdirSync(path.join(scratch, 'project'));
   home = makeHome();

@@ -1,6 +1,6 @@
 /**
  * The real Claude Code, Codex, opencode and pi through `dynamo launch`, against a scripted stack: each accepts its
- * configuration, runs one tool call, and leaves the home of the user as it was. Installed from npm into a scratch folder.
+ * configuration, runs one tool call, and leaves the home of the user as it was.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -8,26 +8,11 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fakeStack } from '../commands/launch/fake-stack.js';
-import { SENTENCE, type SeenRequest, scriptedAnswers } from './scripted-answers.js';
+import { AGENTS, installAgent } from './support/agents.js';
+import { SENTENCE, type SeenRequest, scriptedAnswers } from './support/scripted-answers.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const KEY = 'sk-stack-0123456789';
-
-/** Newest releases that run on Node 20. `ask`: one prompt, no questions, tools allowed. */
-const AGENTS = [
-  {
-    name: 'claude',
-    version: '@anthropic-ai/claude-code@2.1.197',
-    ask: ['-p', 'go', '--allowedTools', 'Bash'],
-  },
-  {
-    name: 'codex',
-    version: '@openai/codex@0.169.0',
-    ask: ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', 'go'],
-  },
-  { name: 'opencode', version: 'opencode-ai@1.18.33', ask: ['run', 'go'] },
-  { name: 'pi', version: '@earendil-works/pi-coding-agent@0.74.2', ask: ['-p', 'go'] },
-];
 
 let scratch: string;
 
@@ -37,19 +22,14 @@ beforeAll(() => {
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }));
 
-describe.each(AGENTS)('$version', ({ name, version, ask }) => {
+describe.each(AGENTS)('$package', (agent) => {
+  const { name, ask } = agent;
   const dir = () => path.join(scratch, name);
+  let bin: string;
 
   beforeAll(async () => {
-    await execa('npm', [
-      'install',
-      '--prefix',
-      dir(),
-      '--no-audit',
-      '--no-fund',
-      '--loglevel=error',
-      version,
-    ]);
+    bin = await installAgent(agent);
+    mkdirSync(dir());
     for (const folder of ['home', 'tmp']) mkdirSync(path.join(dir(), folder));
   });
 
@@ -68,7 +48,7 @@ describe.each(AGENTS)('$version', ({ name, version, ask }) => {
       apiKey: KEY,
       serve: scriptedAnswers(seen),
     });
-    const ran = await launch(ask, project).finally(() => stack.close());
+    const ran = await launch([...ask, 'go'], project).finally(() => stack.close());
     expect({ code: ran.exitCode, text: ran.stdout }).toEqual({
       code: 0,
       text: expect.stringContaining(SENTENCE),
@@ -94,7 +74,7 @@ describe.each(AGENTS)('$version', ({ name, version, ask }) => {
         // Must stay here: the stack is none of OpenAI's or Anthropic's.
         OPENAI_API_KEY: 'sk-other',
         ANTHROPIC_API_KEY: 'sk-other',
-        PATH: `${path.join(dir(), 'node_modules', '.bin')}${path.delimiter}${process.env['PATH']}`,
+        PATH: `${bin}${path.delimiter}${process.env['PATH']}`,
       },
     });
   }
