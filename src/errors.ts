@@ -56,6 +56,18 @@ export const ERRORS = {
     'The host header `{host}` is not allowed here.',
     'Use the address the stack printed.',
   ),
+  forbidden_origin: entry(
+    403,
+    2,
+    'A web page of `{origin}` may not open a WebSocket here.',
+    'Use a client that is no web page, or one served from this address.',
+  ),
+  previous_response_not_found: entry(
+    400,
+    2,
+    "Previous response with id '{id}' not found.",
+    'Send the whole conversation without previous_response_id.',
+  ),
   not_found: entry(404, 2, 'There is nothing at {method} {path}.', 'GET /v1/models lists what is served.'),
   method_not_allowed: entry(405, 2, '{method} is not allowed on {path}.', 'Use {allowed}.'),
   unsupported: entry(400, 2, '{detail}', ''),

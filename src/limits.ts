@@ -21,6 +21,18 @@ export const LIMITS = {
   keptResponses: 1_000,
   /** Bytes of those answers, as JSON. */
   keptResponseBytes: 256 * 1024 * 1024,
+  /** WebSocket connections open at once: one per running agent. */
+  socketsMax: 512,
+  /** Messages of one WebSocket connection that wait while a response is in flight. */
+  socketQueueMax: 8,
+  /** Time without a message after which a WebSocket connection is closed, as in OpenAI's API. */
+  socketIdleMs: 3_600_000,
+  /** Pings in a row a WebSocket client may leave unanswered before it counts as gone. */
+  socketPongsMissed: 4,
+  /** Bytes not yet sent to a WebSocket client at which its engine is paused. */
+  socketBufferBytes: 64 * 1024,
+  /** Responses one WebSocket connection can go on from without `store`: the chain in work and its warm-up. */
+  socketResponses: 8,
   /** Idle time after which a client's connection is closed; agents pause for minutes between turns. */
   keepAliveMs: 75_000,
   /** Time for the headers of a request to arrive. */

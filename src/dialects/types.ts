@@ -15,6 +15,8 @@ export interface DecodeContext {
 /** What `/v1/responses` keeps of an answer so that `previous_response_id` can go on from it. */
 export interface KeptResponse {
   id: string;
+  /** Whether the client asked for `store`; what it did not is kept no longer than its connection. */
+  isStored: boolean;
   /** The response object as the client got it. */
   response: Record<string, unknown>;
   /** The client's input items, as received. */
@@ -34,7 +36,7 @@ export interface EncodeContext {
   promptTokens: number;
   /** `nvext` block for the final message when the client asked for extra fields; undefined otherwise. */
   nvext?: () => Record<string, unknown>;
-  /** Takes the finished answer of a request that asked for `store`. Called at most once. */
+  /** Takes the finished answer of a Responses request. Called at most once. */
   keep?: (kept: KeptResponse) => void;
 }
 

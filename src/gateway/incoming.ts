@@ -4,8 +4,9 @@ import { bodyFields } from '../dialects/fields.js';
 import type { Dialect } from '../dialects/types.js';
 import { DynamoError } from '../errors.js';
 import type { CommonRequest } from '../request/types.js';
+import type { Caller } from './exchange.js';
+import { type KeptView, keptFor } from './kept-view.js';
 import type { GatewayRoom } from './room.js';
-import type { HttpCall } from './routes.js';
 import type { ServedModel } from './types.js';
 
 export interface Incoming {
@@ -20,15 +21,16 @@ export interface Incoming {
 /** Throws `invalid_request`, `unsupported` or `unknown_model`. */
 export function decodeIncoming(
   value: unknown,
-  { id, call, dialect, room }: { id: string; call: HttpCall; dialect: Dialect; room: GatewayRoom },
+  options: { id: string; call: Caller; dialect: Dialect; room: GatewayRoom; responses?: KeptView },
 ): Incoming {
+  const { id, call, dialect, room, responses = keptFor(call.request, room) } = options;
   const { headers } = call.request;
   const body = bodyFields(value);
   const decoded = dialect.decode(body, {
     requestId: id,
     headers,
     warn: (code, message) => room.warn(code, message, id),
-    kept: (responseId) => room.responses.get(responseId),
+    kept: (responseId) => responses.get(responseId),
   });
   checkModel(decoded.model, room.deps.served);
   const known = recognise({ headers, body, request: decoded });

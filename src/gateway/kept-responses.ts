@@ -1,5 +1,6 @@
 /** Kept answers of `/v1/responses`: read, list their input, delete. */
 import { DynamoError } from '../errors.js';
+import { keptFor } from './kept-view.js';
 import type { GatewayRoom } from './room.js';
 import type { HttpCall } from './routes.js';
 import { sendJson } from './send.js';
@@ -7,11 +8,12 @@ import { sendJson } from './send.js';
 /** Rejects with `not_found` for an id that is not, or no longer, kept. */
 export function serveKept({ request, response, params, path }: HttpCall, room: GatewayRoom): void {
   const id = params['id'] ?? '';
-  const kept = room.responses.get(id);
+  const responses = keptFor(request, room);
+  const kept = responses.get(id);
   const method = request.method ?? 'GET';
   if (kept === undefined) throw new DynamoError('not_found', { method, path: path.slice(0, 200) });
   if (method === 'DELETE') {
-    room.responses.delete(id);
+    responses.delete(id);
     sendJson(response, 200, { id, object: 'response', deleted: true });
     return;
   }

@@ -15,7 +15,11 @@ export async function readJson(request: IncomingMessage, bounds: BodyBounds): Pr
   if (encoding !== undefined && encoding !== 'identity') {
     throw new DynamoError('unsupported', { detail: `A body in ${encoding} cannot be read; send it plain.` });
   }
-  const bytes = await readBytes(request, bounds);
+  return parseJson(await readBytes(request, bounds));
+}
+
+/** Throws `invalid_json` without a word of the text. */
+export function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (error) {

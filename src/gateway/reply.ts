@@ -25,19 +25,21 @@ export interface Reply {
 }
 
 export interface ReplyOptions {
-  client: Client;
   dialect: Dialect;
   request: CommonRequest;
   context: EncodeContext;
 }
 
-export function createReply(options: ReplyOptions): Reply {
+/** A reply over HTTP. */
+type HttpReplyOptions = ReplyOptions & { client: Client };
+
+export function createReply(options: HttpReplyOptions): Reply {
   return options.request.stream ? new StreamReply(options) : new WholeReply(options);
 }
 
 class StreamReply implements Reply {
   canStartOver = true;
-  readonly #options: ReplyOptions;
+  readonly #options: HttpReplyOptions;
   readonly #encoder: StreamEncoder;
   readonly #ping: NodeJS.Timeout;
   #headers: Headers;
@@ -46,7 +48,7 @@ class StreamReply implements Reply {
   #isCorked = false;
   #isOver = false;
 
-  constructor(options: ReplyOptions) {
+  constructor(options: HttpReplyOptions) {
     const { dialect, request, context } = options;
     this.#options = options;
     this.#encoder = dialect.streamEncoder(request, context);
@@ -133,11 +135,11 @@ class StreamReply implements Reply {
 
 class WholeReply implements Reply {
   readonly canStartOver = true;
-  readonly #options: ReplyOptions;
+  readonly #options: HttpReplyOptions;
   #headers: Headers;
   #events: StreamEvent[] = [];
 
-  constructor(options: ReplyOptions) {
+  constructor(options: HttpReplyOptions) {
     this.#options = options;
     this.#headers = { 'x-request-id': options.request.id };
   }

@@ -4,6 +4,7 @@ import { LIMITS } from '../limits.js';
 
 interface Entry {
   kept: KeptResponse;
+  owner: string;
   bytes: number;
 }
 
@@ -12,7 +13,7 @@ export interface ResponseStoreOptions {
   bytesMax?: number;
 }
 
-/** Bounded in number and bytes. One answer larger than the whole bound is not kept. */
+/** Bounded in number and bytes. One answer larger than the whole bound is not kept. An answer is its owner's alone. */
 export class ResponseStore {
   readonly #entries = new Map<string, Entry>();
   readonly #countMax: number;
@@ -32,30 +33,56 @@ export class ResponseStore {
     return this.#entries.size;
   }
 
-  put(kept: KeptResponse): void {
-    const bytes = JSON.stringify(kept).length;
+  put(kept: KeptResponse, owner = ''): void {
+    const bytes = weightOf(kept);
     if (bytes > this.#bytesMax) return;
-    this.delete(kept.id);
-    this.#entries.set(kept.id, { kept, bytes });
+    this.#drop(kept.id);
+    this.#entries.set(kept.id, { kept, owner, bytes });
     this.#bytes += bytes;
     for (const id of this.#entries.keys()) {
       if (this.#bytes <= this.#bytesMax && this.#entries.size <= this.#countMax) break;
-      this.delete(id);
+      this.#drop(id);
     }
   }
 
-  get(id: string): KeptResponse | undefined {
-    const entry = this.#entries.get(id);
+  get(id: string, owner = ''): KeptResponse | undefined {
+    const entry = this.#owned(id, owner);
     if (entry === undefined) return undefined;
     this.#entries.delete(id);
     this.#entries.set(id, entry);
     return entry.kept;
   }
 
-  delete(id: string): boolean {
+  delete(id: string, owner = ''): boolean {
+    return this.#owned(id, owner) !== undefined && this.#drop(id);
+  }
+
+  #owned(id: string, owner: string): Entry | undefined {
+    const entry = this.#entries.get(id);
+    return entry?.owner === owner ? entry : undefined;
+  }
+
+  #drop(id: string): boolean {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#bytes -= entry.bytes;
     return this.#entries.delete(id);
   }
+}
+
+/** Bytes of one value's own bookkeeping, about. */
+const VALUE_BYTES = 16;
+
+/** About the bytes a value holds. Its strings are not walked: a conversation has megabytes of them. */
+function weightOf(value: unknown): number {
+  let bytes = 0;
+  const rest: unknown[] = [value];
+  while (rest.length > 0) {
+    const each = rest.pop();
+    bytes += VALUE_BYTES;
+    if (typeof each === 'string') bytes += each.length;
+    else if (typeof each === 'object' && each !== null)
+      for (const part of Object.values(each)) rest.push(part);
+  }
+  return bytes;
 }

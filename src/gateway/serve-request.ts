@@ -8,9 +8,11 @@ import { DynamoError, toDynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { CommonRequest } from '../request/types.js';
 import { Client } from './client.js';
+import type { Exchange } from './exchange.js';
 import { fitRequest } from './fit.js';
 import { forward } from './forward.js';
 import { decodeIncoming } from './incoming.js';
+import { keptFor } from './kept-view.js';
 import { readJson } from './read-body.js';
 import { createReply, type Reply } from './reply.js';
 import { RequestMeter } from './request-meter.js';
@@ -34,33 +36,49 @@ export interface RequestSource {
 }
 
 /** The same for a body whose dialect it names itself. */
-export async function serveFrom(call: HttpCall, room: GatewayRoom, source: RequestSource): Promise<void> {
+export function serveFrom(call: HttpCall, room: GatewayRoom, source: RequestSource): Promise<void> {
+  const client = new Client(call.response);
+  const exchange: Exchange = {
+    call,
+    client,
+    responses: keptFor(call.request, room),
+    reply: (options) => createReply({ ...options, client }),
+    refuse: (error, requestId) => sendError(call.response, error, { encode: source.encodeError, requestId }),
+  };
+  return serveExchange(exchange, room, source);
+}
+
+/** The same for any way a client can be talked to. */
+export async function serveExchange(
+  exchange: Exchange,
+  room: GatewayRoom,
+  source: RequestSource,
+): Promise<void> {
   const { deps } = room;
+  const { call, client, responses } = exchange;
   const id = newRequestId();
   const meter = new RequestMeter(id, deps.emit);
-  const client = new Client(call.response);
   let reply: Reply | undefined;
   room.running.add(client);
   try {
     admit(room);
     const { dialect, body } = await source.read();
     meter.bodyRead();
-    const incoming = decodeIncoming(body, { id, call, dialect, room });
+    const incoming = decodeIncoming(body, { id, call, dialect, room, responses });
     const { model, harness, role } = incoming;
     meter.started(incoming.request, { model, harness, role });
     room.notes.add(incoming.request, model);
     const prompt = await deps.prompt.prepare(incoming.request);
     const request = fitRequest(incoming.request, prompt, deps.served);
     const promptTokens = prompt.tokens.length;
-    const context = encodeContext(room, { model, request, promptTokens, meter });
-    reply = createReply({ client, dialect, request, context });
+    const context = encodeContext(exchange, { model, request, promptTokens, meter });
+    reply = exchange.reply({ dialect, request, context });
     await forward({ request, prompt, reply, meter, deps, signal: client.signal });
   } catch (error) {
     const known = knownError(client.signal.aborted ? client.signal.reason : error);
     settle(meter, known);
-    if (reply === undefined) {
-      sendError(call.response, known, { encode: source.encodeError, requestId: id });
-    } else reply.fail(known);
+    if (reply === undefined) exchange.refuse(known, id);
+    else reply.fail(known);
   } finally {
     reply?.close();
     room.running.delete(client);
@@ -99,7 +117,7 @@ function settle(meter: RequestMeter, error: DynamoError): void {
 }
 
 function encodeContext(
-  room: GatewayRoom,
+  exchange: Exchange,
   facts: { model: string; request: CommonRequest; promptTokens: number; meter: RequestMeter },
 ): EncodeContext {
   const { model, request, promptTokens, meter } = facts;
@@ -110,7 +128,7 @@ function encodeContext(
     now: unixSeconds,
     promptTokens,
     ...(extraFields.length === 0 ? {} : { nvext: () => meter.extension(extraFields) }),
-    keep: (kept) => room.responses.put(kept),
+    keep: (kept) => exchange.responses.put(kept),
   };
 }
 

@@ -10,6 +10,8 @@ import { ResponseStore } from './response-store.js';
 import type { Endable, GatewayRoom } from './room.js';
 import { type Route, routeOf } from './routes.js';
 import { errorEncoderOf, sendError } from './send.js';
+import { answerPlainly, isWebSocket } from './socket/plain-upgrade.js';
+import { WebSockets } from './socket/web-sockets.js';
 import type { GatewayDeps } from './types.js';
 import { warnOnce } from './warn-once.js';
 
@@ -34,6 +36,7 @@ class HttpGateway implements Gateway {
   readonly #room: GatewayRoom;
   readonly #running = new Set<Endable>();
   readonly #listeners = new Set<Endable>();
+  readonly #sockets: WebSockets;
   #isDraining = false;
 
   constructor(deps: GatewayDeps) {
@@ -63,6 +66,14 @@ class HttpGateway implements Gateway {
           if (!route.isOpen) keys.check(request);
         }),
     );
+    this.#sockets = new WebSockets(this.#room, (request) => {
+      checkHost(request, deps.config.host);
+      keys.check(request);
+    });
+    this.#server.on('upgrade', (request, stream, head) => {
+      if (!isWebSocket(request)) answerPlainly(this.#server, request, stream, head);
+      else this.#sockets.upgrade(request, stream, { path: pathOf(request.url), head });
+    });
   }
 
   async listen(): Promise<{ url: string }> {
@@ -89,6 +100,7 @@ class HttpGateway implements Gateway {
     for (const request of this.#running) request.end();
     // One turn of the event loop, so that the last events leave before the sockets do.
     await sleep(0);
+    this.#sockets.terminate();
     this.#server.closeAllConnections();
     await closed;
   }

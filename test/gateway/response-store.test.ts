@@ -5,6 +5,7 @@ import { ResponseStore } from '../../src/gateway/response-store.js';
 
 const kept = (id: string, size: number) => ({
   id,
+  isStored: true,
   response: { text: 'x'.repeat(size) },
   inputItems: [],
   messages: [],

@@ -1,4 +1,5 @@
 /** A Responses body as a common request. */
+import { DynamoError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { CommonRequest, Message, ResponseFormat } from '../../request/types.js';
 import {
@@ -30,7 +31,9 @@ export function decodeResponses(value: unknown, context: DecodeContext): CommonR
   const inputItems = inputOf(body);
   const { messages, history } = conversation(body, inputItems, context);
   const { tools, toolChoice, names } = decodeResponsesTools(body, context);
-  const maxTokens = numberField(body, 'max_output_tokens', { min: 1, isInteger: true });
+  const isPrewarm = booleanField(body, 'generate') === false;
+  const asked = numberField(body, 'max_output_tokens', { min: 1, isInteger: true });
+  const maxTokens = isPrewarm ? 1 : asked;
   const reasoning = objectField(body, 'reasoning') ?? {};
   const include = textsField(body, 'include');
   const state: ResponsesState = {
@@ -39,6 +42,7 @@ export function decodeResponses(value: unknown, context: DecodeContext): CommonR
     history,
     toolNames: names,
     isKept: booleanField(body, 'store') ?? true,
+    isPrewarm,
     wantsSummary: typeof (reasoning['summary'] ?? reasoning['generate_summary']) === 'string',
     wantsEncrypted: include.includes('reasoning.encrypted_content'),
   };
@@ -59,7 +63,7 @@ export function decodeResponses(value: unknown, context: DecodeContext): CommonR
     stream: booleanField(body, 'stream') ?? false,
     includeUsage: true,
     hints: decodeHints(body, context.headers),
-    extra: { ...engineFieldsOf(body), ...logprobFields(body, include) },
+    extra: isPrewarm ? prewarmFields(body) : { ...engineFieldsOf(body), ...logprobFields(body, include) },
     dialectState: { responses: state },
   };
 }
@@ -94,11 +98,14 @@ function conversation(
   const previous = textField(body, 'previous_response_id');
   if (previous !== undefined) {
     const kept = context.kept?.(previous);
-    if (kept === undefined)
-      throw invalid('previous_response_id', `no response ${previous.slice(0, 100)} is kept here`);
+    if (kept === undefined) {
+      const param = 'previous_response_id';
+      throw new DynamoError('previous_response_not_found', { id: previous.slice(0, 100) }, { param });
+    }
     said.again(kept.messages);
   }
   for (const [index, item] of inputItems.entries()) addItem(said, item, `input[${index}]`, context);
+  if (previous !== undefined) refuseUncalled(said.messages, inputItems);
   const turns = new TurnList();
   const instructions = textField(body, 'instructions');
   if (instructions !== undefined && instructions !== '') turns.system([{ type: 'text', text: instructions }]);
@@ -106,6 +113,23 @@ function conversation(
   // Codex probes with an empty input: a chat needs one turn.
   if (turns.messages.every(({ role }) => role === 'system')) turns.user([{ type: 'text', text: '' }]);
   return { messages: turns.messages, history: said.messages };
+}
+
+/** Output for a call that the conversation gone on from never made belongs to another conversation. */
+function refuseUncalled(messages: readonly Message[], inputItems: readonly unknown[]): void {
+  const calls = messages.flatMap(({ blocks }) =>
+    blocks.flatMap((block) => (block.type === 'tool_use' ? [block.id] : [])),
+  );
+  const known = new Set(calls);
+  for (const [index, item] of inputItems.entries()) {
+    if (!isFields(item) || !String(item['type']).endsWith('_call_output')) continue;
+    const id = item['call_id'];
+    if (typeof id !== 'string' || known.has(id)) continue;
+    throw invalid(
+      `input[${index}].call_id`,
+      `No tool call found for function call output with call_id ${id.slice(0, 100)}.`,
+    );
+  }
 }
 
 function formatOf(body: Fields): ResponseFormat {
@@ -123,6 +147,12 @@ function formatOf(body: Fields): ResponseFormat {
     schema,
     ...(strict === undefined ? {} : { strict }),
   };
+}
+
+/** What shapes the prompt stays; what asks for more than the one token of a prewarm would be refused. */
+function prewarmFields(body: Fields): Record<string, unknown> {
+  const { min_tokens: _, ...fields } = engineFieldsOf(body);
+  return fields;
 }
 
 function logprobFields(body: Fields, include: readonly string[]): Record<string, unknown> {

@@ -30,6 +30,8 @@ export class ResponsesRun {
   readonly #open = new Set<OutputItem>();
   readonly #calls = new Map<number, CallItem>();
   readonly #answer = new AnswerBuilder();
+  /** A prewarm has no output: the one token it costs is dropped here. */
+  readonly #isSilent: boolean;
   #isStarted = false;
   #reason: StopReason = 'stop';
   #usage: Usage | null = null;
@@ -39,10 +41,11 @@ export class ResponsesRun {
   constructor(request: CommonRequest, context: EncodeContext) {
     this.#request = request;
     this.#context = context;
+    this.#isSilent = stateOf(request).isPrewarm;
   }
 
   push(event: StreamEvent): ResponseEvent[] {
-    if ('choice' in event && event.choice !== 0) return [];
+    if ('choice' in event && (event.choice !== 0 || this.#isSilent)) return [];
     this.#answer.push(event);
     switch (event.type) {
       case 'start':
@@ -59,7 +62,7 @@ export class ResponsesRun {
         this.#reason = event.reason;
         return this.#closeAll(INCOMPLETE[event.reason] === undefined ? 'completed' : 'incomplete');
       case 'usage':
-        this.#usage = event.usage;
+        this.#usage = this.#isSilent ? { ...event.usage, outputTokens: 0, reasoningTokens: 0 } : event.usage;
         return [];
       case 'done':
         return this.#finish();
@@ -158,11 +161,10 @@ export class ResponsesRun {
   }
 
   #keep(response: Record<string, unknown>): void {
-    const { isKept, inputItems, history } = stateOf(this.#request);
-    if (!isKept) return;
+    const { isKept: isStored, inputItems, history } = stateOf(this.#request);
     const [choice] = this.#answer.answer().choices;
-    const messages = choice === undefined ? history : [...history, assistantTurn(choice)];
-    this.#context.keep?.({ id: responseId(this.#request), response, inputItems, messages });
+    const messages = choice === undefined || this.#isSilent ? history : [...history, assistantTurn(choice)];
+    this.#context.keep?.({ id: responseId(this.#request), isStored, response, inputItems, messages });
   }
 
   #id(prefix: string): string {

@@ -11,6 +11,8 @@ export interface ResponsesState {
   history: Message[];
   toolNames: ToolNames;
   isKept: boolean;
+  /** `generate: false`: the prompt is computed and nothing is said. */
+  isPrewarm: boolean;
   /** Reasoning goes into `summary` when the client asked for one, else into `content`. */
   wantsSummary: boolean;
   /** Reasoning also goes into `encrypted_content`, to be sent back. */

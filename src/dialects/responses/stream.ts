@@ -1,27 +1,37 @@
-/** Response events as SSE, numbered. */
+/** Response events numbered, as objects or as SSE. */
 import type { StreamEvent } from '../../request/types.js';
-import { SSE_COMMENT_PING } from '../sse.js';
+import { SSE_COMMENT_PING, sseNamed } from '../sse.js';
 import type { StreamEncoder } from '../types.js';
 import type { ResponseEvent, ResponsesRun } from './run.js';
 
-/** Ends after `response.completed`, `response.incomplete` or `response.failed`, without `[DONE]`. */
-export class ResponsesStream implements StreamEncoder {
+/** The last is `response.completed`, `response.incomplete` or `response.failed`. */
+export class ResponsesEvents {
   readonly #run: ResponsesRun;
-  readonly #encode: (event: ResponseEvent) => string;
   #sequence = 0;
 
-  constructor(run: ResponsesRun, encode: (event: ResponseEvent) => string) {
+  constructor(run: ResponsesRun) {
     this.#run = run;
-    this.#encode = encode;
+  }
+
+  push(event: StreamEvent): ResponseEvent[] {
+    return this.#run.push(event).map((each) => {
+      const numbered = { ...each, sequence_number: this.#sequence };
+      this.#sequence += 1;
+      return numbered;
+    });
+  }
+}
+
+/** Ends without `[DONE]`. */
+export class ResponsesStream implements StreamEncoder {
+  readonly #events: ResponsesEvents;
+
+  constructor(events: ResponsesEvents) {
+    this.#events = events;
   }
 
   push(event: StreamEvent): string {
-    let out = '';
-    for (const each of this.#run.push(event)) {
-      out += this.#encode({ ...each, sequence_number: this.#sequence });
-      this.#sequence += 1;
-    }
-    return out;
+    return this.#events.push(event).map(sseNamed).join('');
   }
 
   ping(): string {
