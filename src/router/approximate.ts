@@ -1,11 +1,13 @@
 /** Blocks believed to be held by workers that publish no events, from what was sent to them. */
 import { LIMITS } from '../limits.js';
+import { BelievedBlocks } from './believed.js';
 import type { Clock } from './clock.js';
 import type { BlockIndex, Lane } from './index/types.js';
+import { wordsOf } from './u64-table.js';
 
 interface Believed {
-  /** Expiry by sequence hash; soonest first, and of one prompt the deepest block first. */
-  blocks: Map<bigint, number>;
+  /** Sequence hashes, soonest expiry first, and of one prompt the deepest block first. */
+  blocks: BelievedBlocks;
   blocksMax: number;
   lifetimeMs: number;
   /** The engine has reported cached tokens at least once, so a report of none means something. */
@@ -41,7 +43,12 @@ export class ApproximateFeed {
   addLane(lane: Lane, kvBlocks: number): void {
     const blocksMax =
       kvBlocks === 0 ? LIMITS.approximateBlocks : Math.min(kvBlocks, LIMITS.approximateBlocks);
-    this.#lanes.set(lane, { blocks: new Map(), blocksMax, lifetimeMs: this.#lifetimeMs, doesReport: false });
+    this.#lanes.set(lane, {
+      blocks: new BelievedBlocks(),
+      blocksMax,
+      lifetimeMs: this.#lifetimeMs,
+      doesReport: false,
+    });
   }
 
   dropLane(lane: Lane): void {
@@ -49,7 +56,8 @@ export class ApproximateFeed {
   }
 
   clear(lane: Lane): void {
-    this.#lanes.get(lane)?.blocks.clear();
+    const believed = this.#lanes.get(lane);
+    if (believed !== undefined) believed.blocks = new BelievedBlocks();
   }
 
   /** A prompt was sent to the worker of this lane. */
@@ -57,15 +65,13 @@ export class ApproximateFeed {
     const believed = this.#lanes.get(lane);
     if (believed === undefined || sequence.length === 0) return undefined;
     const expiresAt = this.#clock.now() + believed.lifetimeMs;
-    let known = 0;
-    while (known < sequence.length && believed.blocks.has(sequence[known] as bigint)) known += 1;
-    if (known < sequence.length) this.#index.store(lane, 'gpu', 0n, sequence, localHashes);
+    const words = wordsOf(sequence);
+    let known = sequence.length;
     // Deepest first: what must go goes from the tail of a prompt.
     for (let at = sequence.length - 1; at >= 0; at--) {
-      const hash = sequence[at] as bigint;
-      believed.blocks.delete(hash);
-      believed.blocks.set(hash, expiresAt);
+      if (!believed.blocks.touch(words, at, expiresAt)) known = at;
     }
+    if (known < sequence.length) this.#index.store(lane, 'gpu', 0n, sequence, localHashes);
     this.#remove(lane, believed, (_expiry, left) => left > believed.blocksMax);
     return { lane, sequence, expiresAt, known };
   }
@@ -74,11 +80,14 @@ export class ApproximateFeed {
   retract(entered: Entered): void {
     const believed = this.#lanes.get(entered.lane);
     if (believed === undefined) return;
-    const gone = entered.sequence
-      .subarray(entered.known)
-      .filter((hash) => believed.blocks.get(hash) === entered.expiresAt);
-    for (const hash of gone) believed.blocks.delete(hash);
-    this.#index.remove(entered.lane, 'gpu', gone);
+    const words = wordsOf(entered.sequence);
+    const gone: bigint[] = [];
+    for (let at = entered.known; at < entered.sequence.length; at++) {
+      if (believed.blocks.expiryOf(words, at) !== entered.expiresAt) continue;
+      believed.blocks.remove(words, at);
+      gone.push(entered.sequence[at] as bigint);
+    }
+    this.#index.remove(entered.lane, 'gpu', BigUint64Array.from(gone));
   }
 
   /** The engine said how many prompt tokens it read from its cache. */
@@ -104,12 +113,7 @@ export class ApproximateFeed {
   }
 
   #remove(lane: Lane, believed: Believed, isOver: (expiresAt: number, left: number) => boolean): void {
-    const gone: bigint[] = [];
-    for (const [hash, expiresAt] of believed.blocks) {
-      if (!isOver(expiresAt, believed.blocks.size)) break;
-      believed.blocks.delete(hash);
-      gone.push(hash);
-    }
-    if (gone.length > 0) this.#index.remove(lane, 'gpu', BigUint64Array.from(gone));
+    const gone = believed.blocks.takeOldest(isOver);
+    if (gone.length > 0) this.#index.remove(lane, 'gpu', gone);
   }
 }

@@ -69,7 +69,7 @@ export function decide(
   const request = requestOf(state, input, session);
   const typical = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
   const candidates = workers.map((record) => ({
-    ...candidateOf(state, input, record, session),
+    ...candidateOf(state, input, record, { session, sequence }),
     prefillMsPerToken: prefillSpeed(record, typical),
   }));
   const draw = {
@@ -114,15 +114,13 @@ function candidateOf(
   state: RouterState,
   input: RouteInput,
   record: WorkerRecord,
-  session: Session | undefined,
+  { session, sequence }: { session: Session | undefined; sequence: BigUint64Array },
 ): Omit<Candidate, 'prefillMsPerToken'> {
   const { worker, lane, book, serviceMs } = record;
   // Blocks of unlike sizes are never equal; what the index says about this worker means nothing here.
   const isComparable = worker.blockTokens === input.blockTokens;
   const overlap = isComparable ? overlapOf(lane) : { gpu: 0, cpu: 0, disk: 0, remote: 0 };
-  const computing = isComparable
-    ? state.predicted.lookup(worker.id, input.localHashes)
-    : { blocks: 0, shared: 0 };
+  const computing = isComparable ? state.predicted.lookup(worker.id, sequence) : { blocks: 0, shared: 0 };
   const pendingBlocks = Math.max(0, computing.blocks - blocksOf(overlap));
   overlap.gpu += pendingBlocks;
   return {

@@ -54,7 +54,7 @@ export class RoutedRequest implements Placement {
       contextBlocks: this.#contextBlocks(decided.expectedOutputTokens),
       isTagged: input.priority > 0 || input.strictPriority > 0,
     });
-    this.#prediction = state.predicted.add(this.worker, input.localHashes);
+    this.#prediction = state.predicted.add(this.worker, sequence);
     this.#entered =
       record.worker.blockTokens === input.blockTokens
         ? state.approximate.enter(record.lane, sequence, input.localHashes)

@@ -5,10 +5,19 @@ import { wordsOf } from './u64-table.js';
 
 /** One routed prompt. Owned by its placement. */
 export interface Prediction {
-  worker: WorkerId;
-  words: Uint32Array;
-  /** Infinite until the first token: a cold prompt may take minutes on a small machine. */
+  readonly prompt: Prompt | null;
+  /** `running` until its first token: a cold prompt may take minutes on a small machine. */
+  state: 'running' | 'computed' | 'removed';
   expiresAt: number;
+}
+
+/** All predictions of one worker for the same prompt: repeated prompts cost no more than one. */
+interface Prompt {
+  /** Sequence hashes: where two of them are equal, everything before is. */
+  words: Uint32Array;
+  running: number;
+  /** When computed ones end, soonest first. */
+  expiries: number[];
 }
 
 /**
@@ -18,32 +27,53 @@ export interface Prediction {
 export class PredictedBlocks {
   readonly #clock: Clock;
   readonly #graceMs: number;
-  readonly #byWorker = new Map<WorkerId, Set<Prediction>>();
+  /** By worker and the prompt's last sequence hash, which names all of it. */
+  readonly #byWorker = new Map<WorkerId, Map<bigint, Prompt>>();
 
   constructor(clock: Clock, graceMs: number) {
     this.#clock = clock;
     this.#graceMs = graceMs;
   }
 
-  add(worker: WorkerId, localHashes: BigUint64Array): Prediction {
-    const prediction = { worker, words: wordsOf(localHashes), expiresAt: Number.POSITIVE_INFINITY };
-    let entries = this.#byWorker.get(worker);
-    if (entries === undefined) {
-      entries = new Set();
-      this.#byWorker.set(worker, entries);
+  /** `sequence` = the prompt's sequence hashes. */
+  add(worker: WorkerId, sequence: BigUint64Array): Prediction {
+    const key = sequence.at(-1);
+    if (key === undefined) return { prompt: null, state: 'running', expiresAt: 0 };
+    let prompts = this.#byWorker.get(worker);
+    if (prompts === undefined) {
+      prompts = new Map();
+      this.#byWorker.set(worker, prompts);
     }
-    entries.add(prediction);
-    return prediction;
+    let prompt = prompts.get(key);
+    if (prompt === undefined) {
+      prompt = { words: wordsOf(sequence), running: 0, expiries: [] };
+      prompts.set(key, prompt);
+    }
+    prompt.running += 1;
+    return { prompt, state: 'running', expiresAt: Number.POSITIVE_INFINITY };
   }
 
   /** Its prompt is computed. Idempotent. */
   computed(prediction: Prediction): void {
-    prediction.expiresAt = Math.min(prediction.expiresAt, this.#clock.now() + this.#graceMs);
+    if (prediction.state !== 'running') return;
+    prediction.state = 'computed';
+    prediction.expiresAt = this.#clock.now() + this.#graceMs;
+    if (prediction.prompt === null) return;
+    prediction.prompt.running -= 1;
+    prediction.prompt.expiries.push(prediction.expiresAt);
   }
 
   /** Its prompt will not be computed. Idempotent. */
   remove(prediction: Prediction): void {
-    this.#byWorker.get(prediction.worker)?.delete(prediction);
+    const { prompt, state } = prediction;
+    prediction.state = 'removed';
+    if (prompt === null || state === 'removed') return;
+    if (state === 'running') {
+      prompt.running -= 1;
+      return;
+    }
+    const at = prompt.expiries.indexOf(prediction.expiresAt);
+    if (at >= 0) prompt.expiries.splice(at, 1);
   }
 
   clear(worker: WorkerId): void {
@@ -54,29 +84,43 @@ export class PredictedBlocks {
    * `blocks` = the longest prefix a worker is computing; `shared` = what all prompts it is computing have in
    * common with this one, added up: blocks that are counted per request but held once.
    */
-  lookup(worker: WorkerId, localHashes: BigUint64Array): { blocks: number; shared: number } {
+  lookup(worker: WorkerId, sequence: BigUint64Array): { blocks: number; shared: number } {
     const found = { blocks: 0, shared: 0 };
+    const prompts = this.#byWorker.get(worker);
+    if (prompts === undefined) return found;
     const now = this.#clock.now();
-    const words = wordsOf(localHashes);
-    const entries = this.#byWorker.get(worker) ?? NOTHING;
-    for (const entry of entries) {
-      if (entry.expiresAt <= now) {
-        entries.delete(entry);
+    const words = wordsOf(sequence);
+    for (const [key, prompt] of prompts) {
+      const live = liveCount(prompt, now);
+      if (live === 0) {
+        prompts.delete(key);
         continue;
       }
-      const common = commonBlocks(entry.words, words);
+      const common = commonBlocks(prompt.words, words);
       found.blocks = Math.max(found.blocks, common);
-      found.shared += common;
+      found.shared += common * live;
     }
     return found;
   }
 }
 
-const NOTHING = new Set<Prediction>();
+function liveCount(prompt: Prompt, now: number): number {
+  const { expiries } = prompt;
+  let over = 0;
+  while (over < expiries.length && (expiries[over] as number) <= now) over += 1;
+  if (over > 0) expiries.splice(0, over);
+  return prompt.running + expiries.length;
+}
 
+/** Equal sequence hashes mean equal prefixes, so the last common one is found by halving. */
 function commonBlocks(a: Uint32Array, b: Uint32Array): number {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < length && a[at] === b[at]) at += 1;
-  return at >> 1;
+  let low = 0;
+  let high = Math.min(a.length, b.length) >> 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    const at = (middle - 1) * 2;
+    if (a[at] === b[at] && a[at + 1] === b[at + 1]) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
