@@ -97,6 +97,8 @@ export const LIMITS = {
   connectTimeoutMs: 5_000,
   /** One JSON exchange with a worker; tokenizing a prompt that fills the context takes seconds. */
   exchangeTimeoutMs: 30_000,
+  /** Output bound up to which an answer may be asked for as a whole: it has `engineSilenceMs` to be finished. */
+  wholeAnswerTokens: 8_192,
   /** Answer of one JSON exchange: token ids of a 1 M-token prompt are 7 MB. */
   exchangeBytes: 64 * 1024 * 1024,
   /** Prometheus text read of one worker; vLLM's is 75 kB. */

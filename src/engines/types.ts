@@ -45,6 +45,11 @@ export interface EngineAdapter {
   enginePriority(priority: number): number | undefined;
   /** Body field in which a chat's token ids may be sent beside its messages, saving template and tokenizer; absent = none. */
   readonly tokenIdsField?: string;
+  /**
+   * The engine is asked for a whole answer where the client is: reading 64 pieces to put them together again costs more
+   * than all the rest of a small request. Absent = always a stream.
+   */
+  readonly answersWhole?: boolean;
   /** Body field for how long ranges of the prompt are worth keeping (`RetentionSpan[]`); absent = the engine decides. */
   readonly retentionField?: string;
   /** Prometheus names of the figures we scrape. */

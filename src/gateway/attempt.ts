@@ -59,6 +59,8 @@ class Run {
   #control: StreamControl | undefined;
   #usage: Usage | null = null;
   #reason: StopReason = 'stop';
+  /** The answer comes in one piece, so nothing tells when its first token was there. */
+  #isWhole = false;
   #isOver = false;
 
   constructor(job: Job, placement: Placement, settle: (error: DynamoError | null) => void) {
@@ -69,17 +71,20 @@ class Run {
 
   start(link: WorkerLink): void {
     const { request, prompt, deps, reply, meter } = this.#job;
-    const { path, body } = engineBody(request);
+    const worker = this.#placement.worker;
+    const isWhole = !request.stream && (deps.answersWhole?.(worker, request) ?? false);
+    this.#isWhole = isWhole;
+    const { path, body } = engineBody(request, { isWhole });
     const chatPrompt = request.input.kind === 'chat' ? prompt : null;
-    const fields = deps.engineFields(this.#placement.worker, request, chatPrompt);
+    const fields = deps.engineFields(worker, request, chatPrompt);
     const bytes = Buffer.from(JSON.stringify({ ...body, ...fields, request_id: request.id }));
     reply.routed(this.#placement.decision);
-    const filter = deps.outputFilter?.(this.#placement.worker, request) ?? null;
+    const filter = deps.outputFilter?.(worker, request) ?? null;
     const onEvent = (event: StreamEvent): void => {
       if (filter === null) this.#onEvent(event);
       else for (const one of filter(event)) this.#onEvent(one);
     };
-    this.#control = link.stream(path, bytes, { onEvent });
+    this.#control = link.stream(path, bytes, { onEvent, isWhole });
     reply.feed(this.#control);
     meter.forwarded(this.#placement.decision);
   }
@@ -94,15 +99,12 @@ class Run {
 
   #onEvent(event: StreamEvent): void {
     if (this.#isOver) return;
-    const { reply, meter } = this.#job;
+    const { reply } = this.#job;
     if (event.type === 'error') {
       this.#fail(event.error);
       return;
     }
-    const before = meter.outputTokens;
-    if (meter.output(event)) this.#placement.firstToken();
-    const grown = meter.outputTokens - before;
-    if (grown > 0) this.#placement.grew(grown);
+    if (!this.#isWhole) this.#count(event);
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'finish' && event.choice === 0) this.#reason = event.reason;
     try {
@@ -113,6 +115,14 @@ class Run {
       return;
     }
     if (event.type === 'done') this.#finish();
+  }
+
+  #count(event: StreamEvent): void {
+    const { meter } = this.#job;
+    const before = meter.outputTokens;
+    if (meter.output(event)) this.#placement.firstToken();
+    const grown = meter.outputTokens - before;
+    if (grown > 0) this.#placement.grew(grown);
   }
 
   #finish(): void {

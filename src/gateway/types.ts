@@ -48,6 +48,8 @@ export interface GatewayDeps {
     request: CommonRequest,
     prompt: PreparedPrompt | null,
   ): Record<string, unknown>;
+  /** Whether this request's answer is asked for as a whole instead of a stream; absent = never. */
+  answersWhole?(worker: string, request: CommonRequest): boolean;
   /** Reads raw output of an engine whose own parsers are missing; null = its events pass as they are. */
   outputFilter?(worker: string, request: CommonRequest): ((event: StreamEvent) => StreamEvent[]) | null;
   emit(event: TelemetryEvent): void;

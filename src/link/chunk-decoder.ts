@@ -87,8 +87,11 @@ export class ChunkDecoder {
     const thinking = text(delta['reasoning']) || text(delta['reasoning_content']);
     if (thinking !== '') out.push({ type: 'thinking', choice: index, text: thinking });
     pushText(choice, delta, index, out);
-    for (const call of Array.isArray(delta['tool_calls']) ? delta['tool_calls'] : []) {
-      if (isFields(call)) state.tools.push(call, out);
+    const calls = Array.isArray(delta['tool_calls']) ? delta['tool_calls'] : [];
+    // Calls of a whole message are complete and stand in a row, mostly without an index.
+    const isWhole = delta === choice['message'];
+    for (const [at, call] of calls.entries()) {
+      if (isFields(call)) state.tools.push(isWhole ? { ...call, index: at } : call, out);
     }
     if (typeof choice['finish_reason'] === 'string') this.#finish(choice, index, state, out);
   }

@@ -1,6 +1,7 @@
 /** One streamed request to a worker: undici's callbacks in, stream events out. */
 import type { Dispatcher } from 'undici';
 import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { StreamEvent } from '../request/types.js';
 import { ChunkDecoder } from './chunk-decoder.js';
 import { engineError } from './engine-error.js';
@@ -18,6 +19,13 @@ export interface EngineStreamOptions {
   emitRaw?: (data: string) => void;
 }
 
+interface WholeBody {
+  status: number;
+  retryAfter: string | undefined;
+  chunks: Buffer[];
+  bytes: number;
+}
+
 type Headers = Record<string, string | string[] | undefined>;
 
 /** Delivers in order, nothing after `done` or `error`, nothing after `cancel`; never throws. */
@@ -28,8 +36,8 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
   #controller: Dispatcher.DispatchController | undefined;
   #isPaused = false;
   #isOver = false;
-  /** Set when the answer is an error body instead of a stream. */
-  #refusal: { status: number; retryAfter: string | undefined; chunks: Buffer[]; bytes: number } | undefined;
+  /** Set when the answer is one body instead of a stream: an error, or a whole answer. */
+  #body: WholeBody | undefined;
 
   constructor(options: EngineStreamOptions) {
     this.#options = options;
@@ -78,8 +86,8 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
     const type = String(headers['content-type'] ?? '');
     if (status === 200 && type.includes('text/event-stream')) return;
     const retryAfter = headers['retry-after'];
-    this.#refusal = {
-      status: status === 200 ? 502 : status,
+    this.#body = {
+      status,
       retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
       chunks: [],
       bytes: 0,
@@ -88,18 +96,22 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isOver) return;
-    if (this.#refusal === undefined) {
+    const body = this.#body;
+    if (body === undefined) {
       this.#parser.push(chunk);
       return;
     }
-    if (this.#refusal.bytes < ERROR_BODY_BYTES) this.#refusal.chunks.push(chunk);
-    this.#refusal.bytes += chunk.length;
+    const bytesMax = body.status === 200 ? LIMITS.exchangeBytes : ERROR_BODY_BYTES;
+    if (body.bytes < bytesMax) body.chunks.push(chunk);
+    body.bytes += chunk.length;
+    if (body.status === 200 && body.bytes > bytesMax)
+      this.#failAndAbort(`it sent an answer of ${body.bytes} bytes`);
   }
 
   onResponseEnd(): void {
     if (this.#isOver) return;
-    if (this.#refusal !== undefined) {
-      this.#deliver([{ type: 'error', error: this.#refused(this.#refusal) }]);
+    if (this.#body !== undefined) {
+      this.#wholeBody(this.#body);
       return;
     }
     this.#parser.end();
@@ -110,11 +122,17 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
     this.fail(error);
   }
 
-  #refused(refusal: { status: number; retryAfter: string | undefined; chunks: Buffer[] }): DynamoError {
-    const { status, retryAfter } = refusal;
-    const raw = Buffer.concat(refusal.chunks).toString('utf8');
-    const known = { worker: this.#options.worker, status, body: jsonOr(raw) };
-    return engineError(retryAfter === undefined ? known : { ...known, retryAfter });
+  #wholeBody({ status, retryAfter, chunks }: WholeBody): void {
+    const raw = Buffer.concat(chunks).toString('utf8');
+    if (status === 200 && this.#options.sink.isWhole === true) {
+      this.#options.emitRaw?.(raw);
+      this.#deliver(this.#decoder.push(raw));
+      this.#deliver(this.#decoder.push('[DONE]'));
+      return;
+    }
+    const known = { worker: this.#options.worker, status: status === 200 ? 502 : status, body: jsonOr(raw) };
+    const error = engineError(retryAfter === undefined ? known : { ...known, retryAfter });
+    this.#deliver([{ type: 'error', error }]);
   }
 
   #failAndAbort(detail: string): void {

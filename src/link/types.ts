@@ -5,6 +5,8 @@ import type { StreamEvent } from '../request/types.js';
 /** Receives a stream; called in order, ends with one `done` or `error` event. */
 export interface StreamSink {
   onEvent(event: StreamEvent): void;
+  /** The body asks for a whole answer: one JSON text is what comes. */
+  readonly isWhole?: boolean;
 }
 
 /** Handle of one running stream. Every method is idempotent. */
@@ -19,7 +21,7 @@ export interface StreamControl {
 export interface WorkerLink {
   readonly worker: string;
   readonly url: string;
-  /** Sends an engine body to `path` with `stream: true` and delivers its events. Never throws. */
+  /** Sends an engine body to `path` and delivers the answer's events, of a stream or of a whole answer. Never throws. */
   stream(path: string, body: Record<string, unknown> | Buffer, sink: StreamSink): StreamControl;
   /** One JSON exchange (tokenize, models, …). Rejects with a DynamoError. */
   json(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown>;

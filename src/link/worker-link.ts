@@ -56,8 +56,9 @@ function openStream(
   const { worker, silenceMs, emitRaw } = options;
   const stream = new EngineStream({ worker, sink, silenceMs, ...(emitRaw === undefined ? {} : { emitRaw }) });
   try {
-    const bytes = Buffer.isBuffer(body) ? body : JSON.stringify({ ...body, stream: true });
-    const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
+    const bytes = Buffer.isBuffer(body) ? body : JSON.stringify({ ...body, stream: sink.isWhole !== true });
+    const accept = sink.isWhole === true ? 'application/json' : 'text/event-stream';
+    const headers = { 'content-type': 'application/json', accept };
     pool.dispatch({ method: 'POST', path, headers, body: bytes }, stream);
   } catch (error) {
     // The contract is that failures are events: never before this call returned.

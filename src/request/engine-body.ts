@@ -36,13 +36,15 @@ export function engineTools(tools: readonly Tool[]): EngineTool[] {
   }));
 }
 
-/** Path and body for the engine; always a stream with usage, because one way of reading answers is enough. */
-export function engineBody(request: CommonRequest): { path: string; body: Record<string, unknown> } {
+/** Path and body for the engine: a stream with usage, unless its whole answer is wanted at once (`isWhole`). */
+export function engineBody(
+  request: CommonRequest,
+  { isWhole = false }: { isWhole?: boolean } = {},
+): { path: string; body: Record<string, unknown> } {
   const common = {
     ...request.extra,
     model: request.model,
-    stream: true,
-    stream_options: { include_usage: true },
+    ...(isWhole ? { stream: false } : { stream: true, stream_options: { include_usage: true } }),
     ...samplingFields(request),
   };
   if (request.input.kind === 'chat') {

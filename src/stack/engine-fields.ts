@@ -1,5 +1,6 @@
 /** What an engine's body gets beside the chat: priority in its polarity, token ids, retention. */
 import type { EngineAdapter } from '../engines/types.js';
+import { LIMITS } from '../limits.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { CommonRequest } from '../request/types.js';
 import { retentionSpans } from '../retention/spans.js';
@@ -24,6 +25,12 @@ export function engineFields(
       ? {}
       : { [adapter.retentionField]: spans(request, exact) }),
   };
+}
+
+/** A whole answer tells no time of its first token, and must be finished before its engine counts as silent. */
+export function mayBeWhole({ maxTokens, hints }: CommonRequest): boolean {
+  const isShort = maxTokens !== undefined && maxTokens <= LIMITS.wholeAnswerTokens;
+  return isShort && !hints.extraFields.includes('timing');
 }
 
 function isWorth(request: CommonRequest, prompt: PreparedPrompt): boolean {

@@ -18,7 +18,7 @@ import type { TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
-import { engineFields } from './engine-fields.js';
+import { engineFields, mayBeWhole } from './engine-fields.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
@@ -159,6 +159,7 @@ export class Stack {
       router,
       link: (worker) => workers.link(worker),
       engineFields: (_worker, request, prompt) => engineFields(adapterOf(plan.engine), request, prompt),
+      answersWhole: (_worker, request) => adapterOf(plan.engine).answersWhole === true && mayBeWhole(request),
       outputFilter: (worker, request) => net.filter(worker, request),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#store.snapshot(Date.now()),

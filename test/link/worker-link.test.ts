@@ -35,6 +35,57 @@ const piece = (content: string): string =>
   `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta: { content } }] })}\n\n`;
 const END = `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`;
 
+describe('a whole answer', () => {
+  const whole = (body: object, status = 200) =>
+    engineAnd((_request, response) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    });
+  const asked = async (body: object, status?: number): Promise<StreamEvent[]> => {
+    const { engine, link } = await whole(body, status);
+    const { sink, ended } = collect();
+    link.stream('/v1/chat/completions', { model: 'm' }, { ...sink, isWhole: true });
+    const events = await ended;
+    expect(engine.bodies).toEqual([{ model: 'm', stream: false }]);
+    return events;
+  };
+
+  it('is told as the events of a stream, calls without ids or indexes kept apart', async () => {
+    const call = (name: string) => ({ type: 'function', function: { name, arguments: `{"n":"${name}"}` } });
+    const message = { role: 'assistant', reasoning: 'hm', content: 'so', tool_calls: [call('a'), call('b')] };
+    const usage = { prompt_tokens: 7, completion_tokens: 3, prompt_tokens_details: { cached_tokens: 4 } };
+    const choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
+    expect(await asked({ id: 'c', object: 'chat.completion', choices, usage })).toEqual([
+      { type: 'start', engineId: 'c' },
+      { type: 'thinking', choice: 0, text: 'hm' },
+      { type: 'text', choice: 0, text: 'so' },
+      { type: 'tool_start', choice: 0, index: 0, id: 'call_c_0_0', name: 'a' },
+      { type: 'tool_delta', choice: 0, index: 0, arguments: '{"n":"a"}' },
+      { type: 'tool_start', choice: 0, index: 1, id: 'call_c_0_1', name: 'b' },
+      { type: 'tool_delta', choice: 0, index: 1, arguments: '{"n":"b"}' },
+      { type: 'finish', choice: 0, reason: 'tool_use' },
+      { type: 'usage', usage: { promptTokens: 7, cachedTokens: 4, outputTokens: 3, reasoningTokens: 0 } },
+      { type: 'done' },
+    ]);
+  });
+
+  it('that is an error, or none, ends as a failure', async () => {
+    expect(failure(await asked({ error: { message: 'no', code: 400 } }, 400)).message).toContain('no');
+    expect(failure(await asked({ error: { message: 'broke' } })).code).toBe('engine_error');
+    expect(failure(await asked({ id: 'x' })).code).toBe('engine_error');
+  });
+
+  it('from an engine that streams all the same is read as a stream', async () => {
+    const { link } = await engineAnd((_request, response) => {
+      response.writeHead(200, SSE);
+      response.end(`${piece('hi')}${END}`);
+    });
+    const { sink, ended } = collect();
+    link.stream('/v1/chat/completions', { model: 'm' }, { ...sink, isWhole: true });
+    expect(textOf(await ended)).toBe('hi');
+  });
+});
+
 describe('a stream', () => {
   it('asks for a stream and delivers a recorded answer byte by byte', async () => {
     const { body } = exchange('chat-stream');

@@ -7,6 +7,7 @@ export const externalAdapter: EngineAdapter = {
   // Each attached worker's plan carries its own path and metrics.
   healthPath: '/health',
   readyTimeoutMs: 0,
+  answersWhole: true,
   metrics: { running: '', waiting: '', kvUsage: '' },
   prepare: async (plan) => plan,
   command: (_plan, worker) => {
