@@ -93,6 +93,8 @@ export class ChunkDecoder {
     for (const [at, call] of calls.entries()) {
       if (isFields(call)) state.tools.push(isWhole ? { ...call, index: at } : call, out);
     }
+    if (isFields(delta['function_call']))
+      state.tools.push({ index: 0, function: delta['function_call'] }, out);
     if (typeof choice['finish_reason'] === 'string') this.#finish(choice, index, state, out);
   }
 
@@ -102,6 +104,8 @@ export class ChunkDecoder {
       out.push(...this.#fail(this.#bad(`finish reason "${name}"`)));
       return;
     }
+    // Cut by its bound, a call may lack anything: the client is told `length` and knows.
+    if (name !== 'length' && !this.#endCalls(state, out)) return;
     state.isFinished = true;
     const mapped = REASONS[name] ?? 'stop';
     const stopSequence = typeof choice['stop_reason'] === 'string' ? choice['stop_reason'] : undefined;
@@ -113,11 +117,20 @@ export class ChunkDecoder {
     else out.push({ type: 'finish', choice: index, reason: mapped });
   }
 
+  /** False when a call stayed without a name: the answer is broken then, and the client hears so. */
+  #endCalls(state: ChoiceState, out: StreamEvent[]): boolean {
+    state.tools.finish(out);
+    if (state.tools.nameless === 0) return true;
+    out.push(...this.#fail(this.#bad('a tool call without a name')));
+    return false;
+  }
+
   #finishAll(): StreamEvent[] {
     if (this.#choices.size === 0) return this.#fail(this.#bad('an answer without any choice'));
     const out: StreamEvent[] = [];
     for (const [choice, state] of this.#choices) {
       if (state.isFinished) continue;
+      if (!this.#endCalls(state, out)) return out;
       out.push({ type: 'finish', choice, reason: state.tools.count > 0 ? 'tool_use' : 'stop' });
     }
     if (this.#usage !== null) out.push({ type: 'usage', usage: this.#usage });

@@ -12,6 +12,13 @@ export interface EngineRefusal {
 }
 
 const DETAIL_MAX = 600;
+/** How deep a sentence is looked for, and how many of a list are joined. */
+const DEPTH_MAX = 6;
+const PARTS_MAX = 10;
+/** Characters of a field's name. */
+const PARAM_MAX = 200;
+/** Characters of an HTML page that are looked at. */
+const HTML_MAX = 8_192;
 const TOO_LONG =
   /maximum context length|context (?:length|window|size)|prompt (?:is )?too long|longer than the maximum|input_tokens/i;
 
@@ -36,16 +43,31 @@ export function engineError(refusal: EngineRefusal): DynamoError {
 }
 
 /** The sentence inside an error body: OpenAI, Anthropic, FastAPI, llama.cpp and plain text shapes. */
-export function messageOf(body: unknown): string {
-  if (typeof body === 'string') return body.trim();
-  if (Array.isArray(body)) return body.map(messageOf).filter(Boolean).join('; ');
-  if (typeof body !== 'object' || body === null) return '';
+export function messageOf(body: unknown, depth = 0): string {
+  if (typeof body === 'string') return plainText(body);
+  if (typeof body !== 'object' || body === null || depth > DEPTH_MAX) return '';
+  if (Array.isArray(body)) {
+    const parts = body.slice(0, PARTS_MAX).map((part) => messageOf(part, depth + 1));
+    return parts.filter(Boolean).join('; ');
+  }
   const { error, message, detail, msg } = body as Record<string, unknown>;
   for (const part of [error, message, detail, msg]) {
-    const text = messageOf(part);
+    const text = messageOf(part, depth + 1);
     if (text !== '') return text;
   }
   return '';
+}
+
+/** A proxy's HTML page is said in its words alone. */
+function plainText(text: string): string {
+  const trimmed = text.trim();
+  if (!/^<(!doctype|html|\?xml|head|body)/i.test(trimmed)) return trimmed;
+  return trimmed
+    .slice(0, HTML_MAX)
+    .replace(/<(style|script)\b[^>]*>[^<]*<\/\1>/gi, ' ')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 function isTooLong(detail: string, param: string | null): boolean {
@@ -110,7 +132,14 @@ function statusInside(body: unknown): number {
 
 function paramOf(body: unknown): string | null {
   const { param } = errorObject(body);
-  return typeof param === 'string' && param !== '' ? param : null;
+  return typeof param === 'string' && param !== '' ? param : placeOf(body);
+}
+
+/** FastAPI names the place of its first complaint: `["body", "messages", 0]`. */
+function placeOf(body: unknown): string | null {
+  const list = errorObject(body)['detail'];
+  const loc = Array.isArray(list) ? (list[0] as { loc?: unknown } | null)?.loc : undefined;
+  return Array.isArray(loc) && loc.length > 0 ? loc.map(String).join('.').slice(0, PARAM_MAX) : null;
 }
 
 function errorObject(body: unknown): Record<string, unknown> {

@@ -4,6 +4,7 @@ import type { StreamEvent } from '../request/types.js';
 interface Call {
   id: string;
   isStarted: boolean;
+  hasArguments: boolean;
   /** Arguments that came before the name. */
   pending: string;
 }
@@ -28,6 +29,18 @@ export class ToolCalls {
     return this.#calls.length;
   }
 
+  /** Calls whose name never came: nobody could run them. */
+  get nameless(): number {
+    return this.#calls.filter((call) => !call.isStarted).length;
+  }
+
+  /** The choice ended: a call without a single argument gets `{}`, because clients parse what they were given. */
+  finish(out: StreamEvent[]): void {
+    this.#calls.forEach((call, index) => {
+      if (call.isStarted && !call.hasArguments) this.#delta(index, '{}', out);
+    });
+  }
+
   push(delta: Record<string, unknown>, out: StreamEvent[]): void {
     const fn = (typeof delta['function'] === 'object' && delta['function']) || {};
     const { name, arguments: args } = fn as Record<string, unknown>;
@@ -37,6 +50,7 @@ export class ToolCalls {
     const call = this.#calls[index] as Call;
     if (call.id === '' && id !== '') call.id = id;
     const text = argumentText(args);
+    if (text.trim() !== '') call.hasArguments = true;
     if (!call.isStarted && !hasName) {
       call.pending += text;
       return;
@@ -52,7 +66,7 @@ export class ToolCalls {
     const call = known === undefined ? undefined : this.#calls[known];
     const isAnother = call !== undefined && hasName && call.isStarted && id !== '' && id !== call.id;
     if (known !== undefined && !isAnother) return known;
-    this.#calls.push({ id, isStarted: false, pending: '' });
+    this.#calls.push({ id, isStarted: false, hasArguments: false, pending: '' });
     if (isNumbered) this.#byEngineIndex.set(engineIndex, last + 1);
     return last + 1;
   }

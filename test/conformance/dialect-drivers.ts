@@ -51,6 +51,15 @@ const blank = (status: number): Told => ({
   error: null,
 });
 
+/** Arguments; those of a call that was cut stay text. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
 /** Data of each SSE event. */
 function events(text: string): Json[] {
   // Not by a regular expression: `.` ends at U+2028, which an event may hold.
@@ -121,7 +130,7 @@ const chat: DialectDriver = {
       }
       if (choice.finish_reason) told.end = choice.finish_reason.replace('tool_calls', 'tool');
     }
-    for (const [index, json] of args) told.calls[index]!.args = JSON.parse(json);
+    for (const [index, json] of args) told.calls[index]!.args = parsed(json);
     return told;
   },
 };
@@ -224,7 +233,7 @@ function gathered(list: Json[]): Json {
       }
       case 'content_block_stop':
         if (event['index'] !== open) throw new Error('a stop for a block that is not open');
-        if (json !== '') message['content'][open].input = JSON.parse(json);
+        if (json !== '') message['content'][open].input = parsed(json);
         open = -1;
         break;
       case 'message_delta':
@@ -289,7 +298,7 @@ const responses: DialectDriver = {
           .map((part: Json) => part['text'])
           .join('');
       if (item.type === 'function_call')
-        told.calls.push({ id: item.call_id, name: item.name, args: JSON.parse(item.arguments) });
+        told.calls.push({ id: item.call_id, name: item.name, args: parsed(item.arguments) });
     }
     const isCut = response['status'] === 'incomplete';
     if (response['status'] === 'completed' || isCut)

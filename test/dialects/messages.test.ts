@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { messagesDialect } from '../../src/dialects/messages/messages.js';
+import { inputOf } from '../../src/dialects/messages/whole.js';
 import { DynamoError } from '../../src/errors.js';
 import type { StreamEvent } from '../../src/request/types.js';
 
@@ -88,11 +89,115 @@ describe('blocks', () => {
     warnings.length = 0;
     expect(
       blocks([
-        { type: 'tool_reference', tool_name: 'x' },
+        { type: 'server_tool_use', id: 's', name: 'web_search', input: { query: 'q' } },
         { type: 'new', text: 'a' },
       ]),
     ).toEqual([{ type: 'text', text: 'a' }]);
     expect(warnings).toEqual(['block_ignored']);
+  });
+
+  it.each([
+    [
+      {
+        type: 'search_result',
+        title: 'T',
+        source: 'https://s',
+        content: [{ type: 'text', text: 'found' }],
+        citations: { enabled: true },
+      },
+      'T\nhttps://s\nfound',
+    ],
+    [{ type: 'compaction', content: 'so far: much', encrypted_content: 'x' }, 'so far: much'],
+    [
+      {
+        type: 'web_search_tool_result',
+        tool_use_id: 's',
+        content: [{ type: 'web_search_result', title: 'A', url: 'https://a', encrypted_content: 'zzz' }],
+      },
+      'A\nhttps://a',
+    ],
+    [
+      {
+        type: 'mcp_tool_result',
+        tool_use_id: 'm',
+        content: [{ type: 'text', text: 'from mcp' }],
+        is_error: false,
+      },
+      'from mcp',
+    ],
+    [
+      {
+        type: 'code_execution_tool_result',
+        tool_use_id: 'c',
+        content: { type: 'code_execution_result', stdout: 'out', stderr: 'err', return_code: 0, content: [] },
+      },
+      'out\nerr',
+    ],
+    [
+      {
+        type: 'web_fetch_tool_result',
+        content: {
+          type: 'web_fetch_result',
+          url: 'https://f',
+          content: { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'page' } },
+        },
+      },
+      'https://f\npage',
+    ],
+  ])('%o is read as its text', (block, text) => {
+    expect(blocks([block])).toEqual([{ type: 'text', text }]);
+    const inResult = blocks([{ type: 'tool_result', tool_use_id: 'u', content: [block] }]);
+    expect(inResult).toMatchObject([{ content: [{ type: 'text', text }] }]);
+  });
+
+  it('of tool results name the tools they found and hold documents', () => {
+    const content = [
+      { type: 'tool_reference', tool_name: 'deploy' },
+      { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'doc' } },
+    ];
+    expect(blocks([{ type: 'tool_result', tool_use_id: 'u', content }])).toMatchObject([
+      {
+        content: [
+          { type: 'text', text: 'deploy' },
+          { type: 'text', text: 'doc' },
+        ],
+      },
+    ]);
+  });
+
+  it('of images may be a data address, never one to fetch', () => {
+    const image = (url: string) => [{ type: 'image', source: { type: 'url', url } }];
+    expect(blocks(image('data:image/jpeg;base64,AAAA'))).toEqual([
+      { type: 'image', mediaType: 'image/jpeg', data: 'AAAA' },
+    ]);
+    expect(() => blocks(image('https://example.com/a.png'))).toThrow(/not fetched here/);
+    expect(() => blocks([{ type: 'image', source: { type: 'file', file_id: 'f' } }])).toThrow(/file id/);
+  });
+
+  it('of thinking that was left out come back from the signature', () => {
+    const request = decode({ thinking: { type: 'adaptive', display: 'omitted' } });
+    const events: StreamEvent[] = [
+      { type: 'start', engineId: 'e' },
+      { type: 'thinking', choice: 0, text: 'secret ' },
+      { type: 'thinking', choice: 0, text: 'plan' },
+      { type: 'text', choice: 0, text: 'Done.' },
+      { type: 'finish', choice: 0, reason: 'stop' },
+      { type: 'done' },
+    ];
+    const context = { model: 'm', created: 1, promptTokens: 1 };
+    const encoder = messagesDialect.streamEncoder(request, context);
+    const text = events.map((event) => encoder.push(event)).join('');
+    expect(text).not.toContain('secret');
+    expect(text).not.toContain('thinking_delta');
+    const streamed = /"signature_delta","signature":"([^"]+)"/.exec(text)?.[1];
+    const whole = messagesDialect.encodeWhole(request, events, context) as { content: unknown[] };
+    expect(whole.content[0]).toEqual({ type: 'thinking', thinking: '', signature: streamed });
+    expect(blocks([whole.content[0]], 'assistant')).toEqual([
+      { type: 'thinking', text: 'secret plan', signature: streamed },
+    ]);
+    expect(blocks([{ type: 'thinking', thinking: '', signature: 'EqQBCgIYAhIM' }], 'assistant')).toEqual([
+      { type: 'thinking', text: '', signature: 'EqQBCgIYAhIM' },
+    ]);
   });
 });
 
@@ -124,6 +229,64 @@ describe('settings', () => {
       parallelToolCalls: false,
     });
     expect(() => choice({ type: 'tool', name: 'g' })).toThrow(DynamoError);
+  });
+
+  it('of tools that Anthropic defines: those the client runs get their schema, the others are left out', () => {
+    warnings.length = 0;
+    const { tools } = decode({
+      tools: [
+        { type: 'bash_20250124', name: 'bash', cache_control: { type: 'ephemeral' } },
+        { type: 'text_editor_20250728', name: 'str_replace_based_edit_tool', max_characters: 10_000 },
+        { type: 'text_editor_20241022', name: 'str_replace_editor' },
+        { type: 'memory_20250818', name: 'memory' },
+        { type: 'code_execution_20250825', name: 'code_execution' },
+        { type: 'bash_code_execution', name: 'x' },
+        { type: 'computer_20251124', name: 'computer', display_width_px: 1, display_height_px: 1 },
+        { type: 'mcp_toolset', mcp_server_name: 's' },
+        { type: 'web_fetch_20250910', name: 'web_fetch' },
+        { type: 'tool_search_tool_regex_20251119', name: 'tool_search_tool_regex' },
+      ],
+    });
+    expect(tools.map(({ name }) => name)).toEqual([
+      'bash',
+      'str_replace_based_edit_tool',
+      'str_replace_editor',
+      'memory',
+    ]);
+    expect(tools[0]).toMatchObject({ parameters: { type: 'object' }, cache: { ttlSeconds: 300 } });
+    const commands = (at: number) =>
+      (tools[at]?.parameters['properties'] as { command: { enum: string[] } }).command.enum;
+    expect(commands(1)).not.toContain('undo_edit');
+    expect(commands(2)).toContain('undo_edit');
+    expect(warnings).toEqual(Array(6).fill('tool_ignored'));
+  });
+
+  it('of a choice that names a tool left out: auto, as Claude Code forces its web search', () => {
+    const tools = [{ type: 'web_search_20250305', name: 'web_search' }];
+    expect(decode({ tools, tool_choice: { type: 'tool', name: 'web_search' } }).toolChoice).toEqual({
+      kind: 'auto',
+    });
+    expect(decode({ tools, tool_choice: { type: 'any' } }).toolChoice).toEqual({ kind: 'auto' });
+  });
+
+  it('that do nothing here are told, once each', () => {
+    warnings.length = 0;
+    decode({ mcp_servers: [{ name: 's', url: 'u' }], container: 'c', context_management: { edits: [] } });
+    decode({ mcp_servers: [], container: null });
+    expect(warnings).toEqual(['field_ignored', 'field_ignored', 'field_ignored']);
+  });
+
+  it('of the system prompt: an empty one is none, and one in the middle may have no text', () => {
+    const messages = [
+      { role: 'user', content: 'a' },
+      { role: 'system', content: [{ type: 'tool_removal', tool: { type: 'tool_reference', name: 'x' } }] },
+      { role: 'system' },
+      { role: 'user', content: 'b' },
+    ];
+    for (const system of ['', [{ type: 'text', text: '' }], null]) {
+      const { input } = decode({ system, messages });
+      expect(input.kind === 'chat' && input.messages.map(({ role }) => role)).toEqual(['user', 'user']);
+    }
   });
 
   it('of a JSON schema for the answer', () => {
@@ -189,7 +352,11 @@ describe('the stream', () => {
           const given = pieces.flatMap((each) =>
             each.type === 'tool_delta' && each.index === index ? [each.arguments] : [],
           );
-          if (startsEarly && !interrupted(pieces)) expect(said(events, `call_${index}`)).toBe(given.join(''));
+          if (!startsEarly || interrupted(pieces)) continue;
+          const args = given.join('');
+          const isObject = args.trimStart().startsWith('{');
+          const expected = isObject ? args : JSON.stringify(inputOf(args.trim()));
+          expect(said(events, `call_${index}`)).toBe(expected);
         }
       }),
     );

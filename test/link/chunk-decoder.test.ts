@@ -133,6 +133,38 @@ describe('what other engines do', () => {
     ]);
   });
 
+  it('a call without arguments gets an empty object, unless its answer was cut', () => {
+    const start = chunk({ tool_calls: [{ index: 0, id: 'a', function: { name: 'now', arguments: '' } }] });
+    expect(decode([start, finish('tool_calls'), '[DONE]'])).toContainEqual({
+      type: 'tool_delta',
+      choice: 0,
+      index: 0,
+      arguments: '{}',
+    });
+    const kinds = (events: StreamEvent[]) => events.map(({ type }) => type);
+    expect(kinds(decode([start, finish('length'), '[DONE]']))).not.toContain('tool_delta');
+  });
+
+  it('a call whose name never comes is the engine’s failure, unless its answer was cut', () => {
+    const nameless = chunk({ tool_calls: [{ index: 0, id: 'a', function: { arguments: '{}' } }] });
+    for (const end of [[finish('tool_calls'), '[DONE]'], ['[DONE]']]) {
+      const last = decode([nameless, ...end]).at(-1);
+      expect(last?.type === 'error' && last.error.message).toMatch(/without a name/);
+    }
+    expect(decode([nameless, finish('length'), '[DONE]']).at(-1)).toEqual({ type: 'done' });
+  });
+
+  it('a legacy function_call is a call', () => {
+    const events = decode([
+      chunk({ function_call: { name: 'f', arguments: '' } }),
+      chunk({ function_call: { arguments: '{"a":1}' } }),
+      finish('function_call'),
+      '[DONE]',
+    ]);
+    expect(events.map(({ type }) => type)).toEqual(['start', 'tool_start', 'tool_delta', 'finish', 'done']);
+    expect(events[3]).toMatchObject({ reason: 'tool_use' });
+  });
+
   it('several choices finish each by themselves', () => {
     const two = (index: number, delta: object, more: object = {}): object => ({
       id: 'c',

@@ -86,6 +86,31 @@ describe('other engines', () => {
     expect(refuse(401, { error: 'bad key' }).status).toBe(502);
   });
 
+  it('names the field a FastAPI list complains of', () => {
+    const body = {
+      detail: [{ type: 'missing', loc: ['body', 'messages', 0, 'content'], msg: 'Field required' }],
+    };
+    expect(refuse(422, body).param).toBe('body.messages.0.content');
+  });
+
+  it('reads an Anthropic envelope and the words of an HTML page', () => {
+    const envelope = {
+      type: 'error',
+      error: { type: 'invalid_request_error', message: 'max_tokens: wrong' },
+    };
+    expect(refuse(400, envelope).message).toContain('max_tokens: wrong');
+    const page =
+      '<html><head><title>502 Bad Gateway</title><style>h1{x}</style></head><body><h1>Bad</h1></body></html>';
+    const error = refuse(502, page);
+    expect(error.message).toContain('502 Bad Gateway Bad');
+    expect(error.message).not.toMatch(/[<>{]/);
+  });
+
+  it('does not lose itself in a body nested without end', () => {
+    const deep = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) as unknown;
+    expect(refuse(500, deep).message).toContain('status 500');
+  });
+
   it('an error inside a stream has its status in the body', () => {
     expect(engineError({ worker: 'w', status: 0, body: { error: { message: 'x', code: 400 } } }).status).toBe(
       400,

@@ -87,6 +87,31 @@ describe('a whole answer', () => {
 });
 
 describe('a stream', () => {
+  it('is made of an answer that came whole although a stream was asked for', async () => {
+    const { body } = exchange('chat-cache-hit');
+    const { link } = await engineAnd((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(body);
+    });
+    const { sink, ended } = collect();
+    link.stream('/v1/chat/completions', { model: 'm' }, sink);
+    const events = await ended;
+    expect(events.map(({ type }) => type)).toEqual(['start', 'text', 'finish', 'usage', 'done']);
+    expect(textOf(events)).toBe(JSON.parse(body).choices[0].message.content);
+  });
+
+  it('fails where a whole answer is not JSON, or has no choice', async () => {
+    for (const body of ['<html>', '{}', '{"detail":"no"}']) {
+      const { link } = await engineAnd((_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' });
+        response.end(body);
+      });
+      const { sink, ended } = collect();
+      link.stream('/v1/chat/completions', { model: 'm' }, sink);
+      expect(failure(await ended).code).toBe('engine_error');
+    }
+  });
+
   it('asks for a stream and delivers a recorded answer byte by byte', async () => {
     const { body } = exchange('chat-stream');
     const { engine, link } = await engineAnd((_request, response) => {

@@ -57,14 +57,21 @@ function addMessage(turns: TurnList, message: Fields, at: string): void {
 
 /** Thinking first, then text, then calls: the order in which an engine gives them. */
 function assistantBlocks(message: Fields, at: string): Block[] {
-  const thinking = textField(message, 'reasoning_content', at) ?? textField(message, 'reasoning', at);
+  const thinking = thinkingOf(message);
   const text = message['content'] ?? message['refusal'];
   const hasText = text !== undefined && text !== null && text !== '';
   return [
-    ...(thinking === undefined || thinking === '' ? [] : [{ type: 'thinking' as const, text: thinking }]),
+    ...(thinking === '' ? [] : [{ type: 'thinking' as const, text: thinking }]),
     ...(hasText ? decodeChatContent(text, `${at}content`) : []),
     ...toolCalls(message, at),
   ];
+}
+
+/** Under either name, which clients send back as they got them, often both: then it is the same text twice. */
+function thinkingOf(message: Fields): string {
+  const { reasoning_content: content, reasoning } = message;
+  if (typeof content === 'string' && content !== '') return content;
+  return typeof reasoning === 'string' ? reasoning : '';
 }
 
 /** A string or a list of parts. Throws `unsupported` for parts no engine here can take. */
@@ -95,7 +102,13 @@ function decodePart(part: Fields, at: string): TextBlock | ImageBlock {
       if (typeof url !== 'string') throw invalid(`${at}.image_url.url`, 'must be a string');
       return { ...imageFromUrl(url, `${at}.image_url.url`), ...mark };
     }
+    case 'input_audio':
+      throw unsupported(`${at}.type`, 'audio cannot be read here; send its transcript as text');
+    case 'file':
+      throw unsupported(`${at}.type`, 'files cannot be read here; send their text');
     default:
+      // Clients mix dialects: `input_text` and `output_text` are text all the same.
+      if (typeof part['text'] === 'string') return { type: 'text', text: part['text'], ...mark };
       throw unsupported(
         `${at}.type`,
         `parts of type ${String(part['type']).slice(0, 40)} cannot be read here`,

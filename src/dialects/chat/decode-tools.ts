@@ -10,18 +10,25 @@ export interface ChatTools {
   toolChoice: ToolChoice;
   /** Names of freeform (`custom`) tools. */
   freeform: string[];
+  /** The client declared `functions` and expects a `function_call`, not `tool_calls`. */
+  isLegacy: boolean;
 }
 
 export function decodeChatTools(body: Fields, context: DecodeContext): ChatTools {
   const freeform: string[] = [];
-  const tools = (listField(body, 'tools') ?? []).flatMap((tool, index) =>
+  const declared = listField(body, 'tools') ?? [];
+  const tools = declared.flatMap((tool, index) =>
     decodeTool(tool, { at: `tools[${index}]`, freeform, context }),
   );
-  for (const [index, fn] of (listField(body, 'functions') ?? []).entries()) {
+  const functions = listField(body, 'functions') ?? [];
+  const isLegacy = functions.length > 0 && declared.length === 0;
+  const hasDropped = tools.length < declared.length;
+  for (const [index, fn] of functions.entries()) {
     if (!isFields(fn)) throw invalid(`functions[${index}]`, 'must be an object');
     tools.push(functionTool(fn, `functions[${index}].`));
   }
-  return withChoice(body['tool_choice'] ?? body['function_call'], tools, freeform);
+  const choice = body['tool_choice'] ?? body['function_call'];
+  return { ...chosen(choice, tools, hasDropped), freeform, isLegacy };
 }
 
 function decodeTool(
@@ -44,24 +51,34 @@ function decodeTool(
   return [{ ...functionTool(tool['function'], `${at}.function.`), ...mark }];
 }
 
-function withChoice(choice: unknown, tools: Tool[], freeform: string[]): ChatTools {
+/** A choice that only a tool left out could meet becomes `auto`; one that no tool could is the client's mistake. */
+function chosen(
+  choice: unknown,
+  tools: Tool[],
+  hasDropped: boolean,
+): { tools: Tool[]; toolChoice: ToolChoice } {
   if (choice === undefined || choice === null || typeof choice === 'string') {
-    return { tools, toolChoice: modeChoice(choice), freeform };
+    return { tools, toolChoice: mode(choice, tools, hasDropped) };
   }
   if (!isFields(choice)) throw invalid('tool_choice', 'must be a string or an object');
   if (choice['type'] === 'allowed_tools') {
     const allowed = isFields(choice['allowed_tools']) ? choice['allowed_tools'] : choice;
     const names = new Set((listField(allowed, 'tools', 'tool_choice.') ?? []).map(toolName));
-    return {
-      tools: tools.filter(({ name }) => names.has(name)),
-      toolChoice: modeChoice(allowed['mode']),
-      freeform,
-    };
+    const left = tools.filter(({ name }) => names.has(name));
+    return { tools: left, toolChoice: mode(allowed['mode'], left, hasDropped) };
   }
   const name = toolName(choice);
-  if (name === undefined) return { tools, toolChoice: { kind: 'auto' }, freeform };
-  if (!tools.some((tool) => tool.name === name)) throw invalid('tool_choice', `there is no tool ${name}`);
-  return { tools, toolChoice: { kind: 'tool', name }, freeform };
+  if (name === undefined) return { tools, toolChoice: { kind: 'auto' } };
+  if (tools.some((tool) => tool.name === name)) return { tools, toolChoice: { kind: 'tool', name } };
+  if (hasDropped) return { tools, toolChoice: { kind: 'auto' } };
+  throw invalid('tool_choice', `there is no tool ${name}`);
+}
+
+function mode(word: unknown, tools: readonly Tool[], hasDropped: boolean): ToolChoice {
+  const choice = modeChoice(word);
+  if (choice.kind !== 'required' || tools.length > 0) return choice;
+  if (hasDropped) return { kind: 'auto' };
+  throw invalid('tool_choice', 'there is no tool that could be required');
 }
 
 /** The name in `{function: {name}}`, `{custom: {name}}` or `{name}`. */

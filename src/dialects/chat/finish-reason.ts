@@ -9,6 +9,7 @@ const NAMES: Record<StopReason, string> = {
   content_filter: 'content_filter',
 };
 
-export function finishReason(reason: StopReason): string {
-  return NAMES[reason];
+/** `isLegacy`: the client declared `functions`, whose calls have a word of their own. */
+export function finishReason(reason: StopReason, isLegacy = false): string {
+  return isLegacy && reason === 'tool_use' ? 'function_call' : NAMES[reason];
 }

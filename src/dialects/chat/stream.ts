@@ -15,6 +15,7 @@ export class ChatStream implements StreamEncoder {
   readonly #request: CommonRequest;
   readonly #context: EncodeContext;
   readonly #freeform: Set<string>;
+  readonly #isLegacy: boolean;
   /** Arguments of freeform calls so far, by choice and index: they are given as text when complete. */
   readonly #freeformCalls = new Map<string, { choice: number; index: number; arguments: string }>();
   #isStarted = false;
@@ -28,6 +29,7 @@ export class ChatStream implements StreamEncoder {
     this.#request = request;
     this.#context = context;
     this.#freeform = new Set(request.dialectState['freeform'] as string[] | undefined);
+    this.#isLegacy = request.dialectState['isLegacy'] === true;
   }
 
   push(event: StreamEvent): string {
@@ -80,6 +82,7 @@ export class ChatStream implements StreamEncoder {
 
   #toolStart(event: Extract<StreamEvent, { type: 'tool_start' }>): string {
     const { choice, index, id, name } = event;
+    if (this.#isLegacy) return index === 0 ? this.#legacyCall(choice, { name, arguments: '' }) : '';
     if (this.#freeform.has(name)) {
       this.#freeformCalls.set(`${choice}.${index}`, { choice, index, arguments: '' });
       return this.#call(choice, { index, id, type: 'custom', custom: { name, input: '' } });
@@ -89,6 +92,7 @@ export class ChatStream implements StreamEncoder {
 
   #toolDelta(event: Extract<StreamEvent, { type: 'tool_delta' }>): string {
     const { choice, index } = event;
+    if (this.#isLegacy) return index === 0 ? this.#legacyCall(choice, { arguments: event.arguments }) : '';
     const freeform = this.#freeformCalls.get(`${choice}.${index}`);
     if (freeform === undefined)
       return this.#call(choice, { index, function: { arguments: event.arguments } });
@@ -106,7 +110,7 @@ export class ChatStream implements StreamEncoder {
     const { nvext } = this.#context;
     const more =
       (event.stopSequence === undefined ? '' : `,"stop_reason":${JSON.stringify(event.stopSequence)}`) +
-      `,"finish_reason":"${finishReason(event.reason)}"`;
+      `,"finish_reason":"${finishReason(event.reason, this.#isLegacy)}"`;
     const extension = nvext === undefined ? '' : `,"nvext":${JSON.stringify(nvext())}`;
     return `${out}${this.#head}${event.choice},"delta":{}${more},"logprobs":null}]${extension}${this.#tail}`;
   }
@@ -117,6 +121,11 @@ export class ChatStream implements StreamEncoder {
     const id = `chatcmpl-${this.#request.id}`;
     const usage = chatUsage(this.#usage);
     return sseData({ id, object: 'chat.completion.chunk', created, model, choices: [], usage }) + SSE_DONE;
+  }
+
+  /** `functions` know one call an answer and no id. */
+  #legacyCall(choice: number, call: Record<string, unknown>): string {
+    return this.#chunk(choice, `{"function_call":${JSON.stringify(call)}}`);
   }
 
   #call(choice: number, call: Record<string, unknown>): string {

@@ -12,19 +12,28 @@ export function encodeChat(
   context: EncodeContext,
 ): unknown {
   const { choices, usage } = collectAnswer(events);
-  const freeform = new Set(request.dialectState['freeform'] as string[] | undefined);
+  const form = {
+    freeform: new Set(request.dialectState['freeform'] as string[] | undefined),
+    isLegacy: request.dialectState['isLegacy'] === true,
+  };
   return {
     id: `chatcmpl-${request.id}`,
     object: 'chat.completion',
     created: context.created,
     model: context.model,
-    choices: choices.map((choice, index) => encodeChoice(choice, index, freeform)),
+    choices: choices.map((choice, index) => encodeChoice(choice, index, form)),
     ...(usage === null ? {} : { usage: chatUsage(usage) }),
     ...(context.nvext === undefined ? {} : { nvext: context.nvext() }),
   };
 }
 
-function encodeChoice(choice: AnswerChoice, index: number, freeform: Set<string>): Record<string, unknown> {
+/** How this client wants calls written. */
+interface CallForm {
+  freeform: Set<string>;
+  isLegacy: boolean;
+}
+
+function encodeChoice(choice: AnswerChoice, index: number, form: CallForm): Record<string, unknown> {
   const calls = callsOf(choice);
   const text = textOf(choice);
   const thinking = thinkingOf(choice);
@@ -35,13 +44,20 @@ function encodeChoice(choice: AnswerChoice, index: number, freeform: Set<string>
       content: text === '' && calls.length > 0 ? null : text,
       refusal: null,
       ...(thinking === '' ? {} : { reasoning: thinking, reasoning_content: thinking }),
-      ...(calls.length === 0 ? {} : { tool_calls: calls.map((call) => encodeCall(call, freeform)) }),
+      ...encodeCalls(calls, form),
     },
     logprobs: choice.logprobs,
-    finish_reason: finishReason(stopReasonOf(choice)),
+    finish_reason: finishReason(stopReasonOf(choice), form.isLegacy),
     ...(choice.stopSequence === null ? {} : { stop_reason: choice.stopSequence }),
     ...(choice.tokenIds.length === 0 ? {} : { token_ids: choice.tokenIds }),
   };
+}
+
+function encodeCalls(calls: ReturnType<typeof callsOf>, form: CallForm): Record<string, unknown> {
+  const [first] = calls;
+  if (first === undefined) return {};
+  if (form.isLegacy) return { function_call: { name: first.name, arguments: first.arguments } };
+  return { tool_calls: calls.map((call) => encodeCall(call, form.freeform)) };
 }
 
 function encodeCall(

@@ -34,7 +34,7 @@ export function decodeCompletion(value: unknown, context: DecodeContext): Common
     maxTokens: numberField(body, 'max_tokens', { min: 1, isInteger: true }) ?? MAX_TOKENS_DEFAULT,
     stop: stopOf(body, 'stop'),
     format: { kind: 'text' },
-    n: numberField(body, 'n', { min: 1, max: LIMITS.choicesMax, isInteger: true }) ?? 1,
+    n: choicesOf(body),
     reasoning: {},
     stream: booleanField(body, 'stream') ?? false,
     includeUsage: booleanField(objectField(body, 'stream_options') ?? {}, 'include_usage') ?? false,
@@ -44,6 +44,14 @@ export function decodeCompletion(value: unknown, context: DecodeContext): Common
   };
 }
 
+/** `best_of` computes more choices than it gives; no engine here ranks them. */
+function choicesOf(body: Fields): number {
+  const n = numberField(body, 'n', { min: 1, max: LIMITS.choicesMax, isInteger: true }) ?? 1;
+  const best = numberField(body, 'best_of', { min: 0, isInteger: true }) ?? n;
+  if (best > n) throw unsupported('best_of', 'no engine here ranks choices; ask for them with n');
+  return n;
+}
+
 function decodePrompt(body: Fields): TextInput | TokensInput {
   const { prompt } = body;
   if (typeof prompt === 'string') return { kind: 'text', text: prompt };
@@ -51,7 +59,12 @@ function decodePrompt(body: Fields): TextInput | TokensInput {
   if (prompt.length === 0) throw invalid('prompt', 'must not be empty');
   const [first] = prompt as unknown[];
   if (typeof first === 'number') return { kind: 'tokens', tokens: tokenIds(prompt) };
-  if (prompt.length > 1) throw unsupported('prompt', 'send one prompt per request');
+  if (prompt.length > 1) {
+    throw unsupported(
+      'prompt',
+      'a list of prompts is not taken here; send a request for each, at the same time',
+    );
+  }
   if (typeof first === 'string') return { kind: 'text', text: first };
   if (Array.isArray(first) && first.length > 0) return { kind: 'tokens', tokens: tokenIds(first) };
   throw invalid('prompt', 'must be a string or a list of token ids');

@@ -66,6 +66,7 @@ export class CompletionStream implements StreamEncoder {
     return sseData({
       ...head(this.#request, this.#context),
       choices: [choice],
+      ...(this.#request.includeUsage ? { usage: null } : {}),
       ...(nvext === undefined ? {} : { nvext }),
     });
   }

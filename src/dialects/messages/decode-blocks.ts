@@ -2,8 +2,12 @@
 import type { Block, ImageBlock, TextBlock } from '../../request/types.js';
 import { type Fields, invalid, isFields, requiredText, textField, unsupported } from '../fields.js';
 import { lenientMark } from '../hints.js';
+import { imageFromUrl } from '../images.js';
 import { argumentText } from '../tools.js';
 import type { DecodeContext } from '../types.js';
+import { decodeDocument } from './decode-document.js';
+import { readableText } from './readable-text.js';
+import { hiddenThinking } from './signature.js';
 
 /** A string or a list of blocks. A block of an unknown kind is left out with a warning, or read as its text. */
 export function decodeBlocks(content: unknown, at: string, context: DecodeContext): Block[] {
@@ -33,7 +37,7 @@ function decodeBlock(block: Fields, at: string, context: DecodeContext): Block[]
       return decodeDocument(block, at, context);
     case 'thinking': {
       const signature = textField(block, 'signature', at);
-      const text = textField(block, 'thinking', at) ?? '';
+      const text = textField(block, 'thinking', at) || hiddenThinking(signature);
       return [{ type: 'thinking', text, ...(signature === undefined ? {} : { signature }) }];
     }
     case 'redacted_thinking':
@@ -51,9 +55,21 @@ function decodeBlock(block: Fields, at: string, context: DecodeContext): Block[]
     }
     case 'tool_result':
       return [decodeToolResult(block, at, context)];
+    // The tool it stands for is in the prompt already: nothing is deferred here.
+    case 'tool_reference':
+      return [{ type: 'text', text: requiredText(block, 'tool_name', at) }];
     default:
-      return unknownBlock(block, context);
+      return otherBlock(block, context);
   }
+}
+
+/** Search results, compactions and results of server tools are read as the text in them; what has none is left out. */
+function otherBlock(block: Fields, context: DecodeContext): Block[] {
+  const text = readableText(block);
+  if (text !== '') return [{ type: 'text', text }];
+  const { type } = block;
+  context.warn('block_ignored', `a block of type ${String(type).slice(0, 40)} was left out`);
+  return [];
 }
 
 function decodeToolResult(block: Fields, at: string, context: DecodeContext): Block {
@@ -69,44 +85,15 @@ function decodeToolResult(block: Fields, at: string, context: DecodeContext): Bl
 function decodeImage(block: Fields, at: string): ImageBlock {
   const { source } = block;
   if (!isFields(source)) throw invalid(`${at}source`, 'must be an object');
+  if (source['type'] === 'url' && typeof source['url'] === 'string') {
+    return imageFromUrl(source['url'], `${at}source.url`);
+  }
   if (source['type'] !== 'base64') {
-    throw unsupported(
-      `${at}source.type`,
-      'images from an address or a file id are not fetched here; send base64',
-    );
+    throw unsupported(`${at}source.type`, 'images by file id are not kept here; send base64');
   }
   return {
     type: 'image',
     mediaType: textField(source, 'media_type', `${at}source.`) ?? 'image/png',
     data: requiredText(source, 'data', `${at}source.`),
   };
-}
-
-/** A document is read as text, its title first. Formats without text in them are refused. */
-function decodeDocument(block: Fields, at: string, context: DecodeContext): Block[] {
-  const { source } = block;
-  if (!isFields(source)) throw invalid(`${at}source`, 'must be an object');
-  const heads = [block['title'], block['context']].filter((text) => typeof text === 'string' && text !== '');
-  const head: Block[] = heads.map((text) => ({ type: 'text', text: text as string }));
-  const media = String(source['media_type'] ?? 'text/plain');
-  if (source['type'] === 'text')
-    return [...head, { type: 'text', text: requiredText(source, 'data', `${at}source.`) }];
-  if (source['type'] === 'content') {
-    return [...head, ...textAndImages(decodeBlocks(source['content'], `${at}source.content`, context))];
-  }
-  if (source['type'] === 'base64' && media.startsWith('text/')) {
-    const data = requiredText(source, 'data', `${at}source.`);
-    return [...head, { type: 'text', text: Buffer.from(data, 'base64').toString('utf8') }];
-  }
-  throw unsupported(
-    `${at}source`,
-    `documents of type ${media.slice(0, 60)} cannot be read here; send their text`,
-  );
-}
-
-function unknownBlock(block: Fields, context: DecodeContext): Block[] {
-  const { type, text } = block;
-  if (typeof text === 'string') return [{ type: 'text', text }];
-  context.warn('block_ignored', `a block of type ${String(type).slice(0, 40)} was left out`);
-  return [];
 }

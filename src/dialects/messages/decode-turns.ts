@@ -8,8 +8,7 @@ import { decodeBlocks, textAndImages } from './decode-blocks.js';
 export function decodeTurns(body: Fields, context: DecodeContext): Message[] {
   const turns = new TurnList();
   const { system } = body;
-  if (system !== undefined && system !== null)
-    turns.system(textAndImages(decodeBlocks(system, 'system', context)));
+  if (system !== undefined && system !== null) turns.system(systemBlocks(system, 'system', context));
   const list = listField(body, 'messages');
   if (list === undefined) throw invalid('messages', 'is required');
   if (list.length === 0) throw invalid('messages', 'must not be empty');
@@ -24,12 +23,22 @@ export function decodeTurns(body: Fields, context: DecodeContext): Message[] {
 function addMessage(turns: TurnList, message: Fields, at: string, context: DecodeContext): void {
   const role = requiredText(message, 'role', at);
   const { content } = message;
+  // A system message of the beta may only change tools.
+  if (role === 'system') {
+    turns.system(systemBlocks(content ?? [], `${at}content`, context));
+    return;
+  }
   if (content === undefined || content === null) throw invalid(`${at}content`, 'is required');
   const blocks = decodeBlocks(content, `${at}content`, context);
   if (role === 'assistant') turns.assistant(blocks);
-  else if (role === 'system') turns.system(textAndImages(blocks));
   else if (role === 'user') turns.user(blocks.map(answerable));
   else throw invalid(`${at}role`, 'must be user, assistant or system');
+}
+
+/** An empty system prompt is none: templates would write an empty turn, or leave out their default. */
+function systemBlocks(content: unknown, at: string, context: DecodeContext): Block[] {
+  const blocks = textAndImages(decodeBlocks(content, at, context));
+  return blocks.filter((block) => block.type !== 'text' || block.text !== '');
 }
 
 /** A user turn holds text, images and tool results; what an agent echoes of other kinds is read as text. */

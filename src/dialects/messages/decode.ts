@@ -11,11 +11,22 @@ import {
   requiredText,
 } from '../fields.js';
 import { decodeHints } from '../hints.js';
+import { warnIgnored } from '../ignored.js';
 import { reasoningOf } from '../reasoning.js';
 import { decodeSampling, engineFieldsOf, stopOf } from '../sampling.js';
 import type { DecodeContext } from '../types.js';
 import { decodeMessagesTools, toolChoiceOf } from './decode-tools.js';
 import { decodeTurns } from './decode-turns.js';
+
+/** Fields that change an answer at Anthropic and cannot here. */
+const IGNORED: Record<string, string> = {
+  compaction: 'conversations are not compacted here; the client does it',
+  container: 'there are no containers here',
+  context_management: 'conversations are not edited here; the client does it',
+  fallbacks: 'one model is served here',
+  mcp_servers: 'MCP servers are not called from here; the client does it',
+  thread: 'conversations are not kept here',
+};
 
 /** Throws `invalid_request` or `unsupported` naming the field. */
 export function decodeMessages(value: unknown, context: DecodeContext): CommonRequest {
@@ -23,13 +34,14 @@ export function decodeMessages(value: unknown, context: DecodeContext): CommonRe
   const maxTokens = numberField(body, 'max_tokens', { min: 0, isInteger: true });
   const choice = objectField(body, 'tool_choice');
   const tools = decodeMessagesTools(body, context);
+  warnIgnored(body, IGNORED, context);
   return {
     id: context.requestId,
     dialect: 'messages',
     model: requiredText(body, 'model'),
     input: { kind: 'chat', messages: decodeTurns(body, context) },
     tools,
-    toolChoice: toolChoiceOf(choice, tools, context),
+    toolChoice: toolChoiceOf(body, tools, context),
     parallelToolCalls: choice?.['disable_parallel_tool_use'] !== true,
     sampling: decodeSampling(body),
     // Zero asks only for the prompt to be read; engines generate at least one token.
@@ -42,7 +54,7 @@ export function decodeMessages(value: unknown, context: DecodeContext): CommonRe
     includeUsage: true,
     hints: decodeHints(body, context.headers),
     extra: engineFieldsOf(body),
-    dialectState: {},
+    dialectState: { hidesThinking: isThinkingHidden(body) },
   };
 }
 
@@ -56,6 +68,11 @@ function reasoningFields(body: Fields): CommonRequest['reasoning'] {
     effort: typeof config['effort'] === 'string' ? config['effort'] : undefined,
     budgetTokens: numberField(thinking, 'budget_tokens', { min: 0, isInteger: true }, 'thinking.'),
   });
+}
+
+/** The client keeps thinking as a signature alone. */
+function isThinkingHidden(body: Fields): boolean {
+  return isFields(body['thinking']) && body['thinking']['display'] === 'omitted';
 }
 
 function formatOf(body: Fields): ResponseFormat {

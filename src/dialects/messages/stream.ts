@@ -8,6 +8,7 @@ import type { EncodeContext, StreamEncoder } from '../types.js';
 import { encodeMessagesError } from './error.js';
 import { thinkingSignature } from './signature.js';
 import { messagesStopReason, messagesUsage, promptUsage } from './usage.js';
+import { inputOf } from './whole.js';
 
 interface Call {
   index: number;
@@ -17,9 +18,11 @@ interface Call {
   arguments: string;
 }
 
-type OpenBlock = { kind: 'text' | 'thinking' } | { kind: 'tool_use'; call: Call };
+type OpenBlock = { kind: 'text' } | { kind: 'thinking'; hidden: string } | { kind: 'tool_use'; call: Call };
 
 const PING = 'event: ping\ndata: {"type":"ping"}\n\n';
+/** The wire wants an object; arguments that begin otherwise are held back and given as one when complete. */
+const OBJECT_START = /^\s*\{/;
 
 export class MessagesStream implements StreamEncoder {
   readonly #request: CommonRequest;
@@ -90,6 +93,11 @@ export class MessagesStream implements StreamEncoder {
   /** A client that switched thinking off gets none, whatever the model does. */
   #thinking(text: string): string {
     if (this.#request.reasoning.enabled === false) return '';
+    if (this.#request.dialectState['hidesThinking'] === true) {
+      const head = this.#open?.kind === 'thinking' ? '' : this.#flushCalls() + this.#openBlock('thinking');
+      if (this.#open?.kind === 'thinking') this.#open.hidden += text;
+      return head;
+    }
     return this.#delta('thinking', { type: 'thinking_delta', thinking: text });
   }
 
@@ -99,7 +107,7 @@ export class MessagesStream implements StreamEncoder {
   }
 
   #openBlock(kind: 'text' | 'thinking'): string {
-    this.#open = { kind };
+    this.#open = kind === 'text' ? { kind } : { kind, hidden: '' };
     const block =
       kind === 'text' ? { type: 'text', text: '' } : { type: 'thinking', thinking: '', signature: '' };
     return sseNamed({ type: 'content_block_start', index: this.#index, content_block: block });
@@ -121,14 +129,17 @@ export class MessagesStream implements StreamEncoder {
     const block = { type: 'tool_use', id, name, input: {} };
     return (
       sseNamed({ type: 'content_block_start', index: this.#index, content_block: block }) +
-      (call.arguments === '' ? '' : this.#argumentDelta(call.arguments))
+      (OBJECT_START.test(call.arguments) ? this.#argumentDelta(call.arguments) : '')
     );
   }
 
   #toolDelta(index: number, text: string): string {
     if (this.#open?.kind === 'tool_use' && this.#open.call.index === index) {
-      this.#open.call.arguments += text;
-      return this.#argumentDelta(text);
+      const { call } = this.#open;
+      const isHeld = !OBJECT_START.test(call.arguments);
+      call.arguments += text;
+      if (!isHeld) return this.#argumentDelta(text);
+      return OBJECT_START.test(call.arguments) ? this.#argumentDelta(call.arguments) : '';
     }
     const waiting = this.#waiting.find((call) => call.index === index);
     if (waiting !== undefined) waiting.arguments += text;
@@ -151,14 +162,21 @@ export class MessagesStream implements StreamEncoder {
   #close(): string {
     if (this.#open === null) return '';
     const index = this.#index;
-    const signature = thinkingSignature(this.#request.id, index);
-    const signed =
-      this.#open.kind === 'thinking'
-        ? sseNamed({ type: 'content_block_delta', index, delta: { type: 'signature_delta', signature } })
-        : '';
+    const last = this.#lastDelta(this.#open);
     this.#open = null;
     this.#index += 1;
-    return signed + sseNamed({ type: 'content_block_stop', index });
+    return last + sseNamed({ type: 'content_block_stop', index });
+  }
+
+  /** What a block still owes: its signature, or arguments that were held back. */
+  #lastDelta(open: OpenBlock): string {
+    if (open.kind === 'thinking') {
+      const signature = thinkingSignature(this.#request.id, this.#index, open.hidden);
+      const delta = { type: 'signature_delta', signature };
+      return sseNamed({ type: 'content_block_delta', index: this.#index, delta });
+    }
+    if (open.kind !== 'tool_use' || OBJECT_START.test(open.call.arguments)) return '';
+    return this.#argumentDelta(JSON.stringify(inputOf(open.call.arguments.trim())));
   }
 
   #done(): string {

@@ -20,7 +20,7 @@ export function encodeMessage(
     type: 'message',
     role: 'assistant',
     model: context.model,
-    content: parts.map((part, index) => encodePart(part, index, request.id)),
+    content: parts.map((part, index) => encodePart(part, index, request)),
     stop_reason: messagesStopReason(stopReasonOf(choice)),
     stop_sequence: choice.stopSequence,
     usage: usage === null ? promptUsage(context.promptTokens) : messagesUsage(usage),
@@ -28,16 +28,18 @@ export function encodeMessage(
   };
 }
 
-function encodePart(part: AnswerPart, index: number, requestId: string): Record<string, unknown> {
+function encodePart(part: AnswerPart, index: number, request: CommonRequest): Record<string, unknown> {
   if (part.type === 'text') return { type: 'text', text: part.text };
   if (part.type === 'thinking') {
-    return { type: 'thinking', thinking: part.text, signature: thinkingSignature(requestId, index) };
+    const hidden = request.dialectState['hidesThinking'] === true ? part.text : '';
+    const signature = thinkingSignature(request.id, index, hidden);
+    return { type: 'thinking', thinking: hidden === '' ? part.text : '', signature };
   }
   return { type: 'tool_use', id: part.id, name: part.name, input: inputOf(part.arguments) };
 }
 
 /** The wire wants an object. A model that wrote something else gets it back under `input`, not an error. */
-function inputOf(args: string): Record<string, unknown> {
+export function inputOf(args: string): Record<string, unknown> {
   if (args === '') return {};
   try {
     const value: unknown = JSON.parse(args);
