@@ -1,6 +1,9 @@
 /** Reads fields of untrusted JSON. `null` counts as absent; a wrong type is an `invalid_request` naming the field. */
 import { DynamoError } from '../errors.js';
 
+/** Characters of a client's own words in our sentences. */
+const SHOWN_MAX = 60;
+
 export type Fields = Record<string, unknown>;
 
 /** Range of a number, both ends included. */
@@ -18,6 +21,12 @@ export function isFields(value: unknown): value is Fields {
 export function bodyFields(body: unknown): Fields {
   if (isFields(body)) return body;
   throw new DynamoError('invalid_request', { detail: 'The body must be a JSON object.' });
+}
+
+/** Any JSON value in a few words of a sentence. Never throws: an object may hold a `toString` that is no function. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return value.slice(0, SHOWN_MAX);
+  return typeof value === 'object' && value !== null ? '(an object)' : String(value);
 }
 
 /** An `invalid_request` whose sentence starts with the field at fault. */

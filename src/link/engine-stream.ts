@@ -21,6 +21,7 @@ export interface EngineStreamOptions {
 
 interface WholeBody {
   status: number;
+  isJson: boolean;
   retryAfter: string | undefined;
   chunks: Buffer[];
   bytes: number;
@@ -88,6 +89,7 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
     const retryAfter = headers['retry-after'];
     this.#body = {
       status,
+      isJson: type.includes('application/json'),
       retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
       chunks: [],
       bytes: 0,
@@ -122,9 +124,10 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
     this.fail(error);
   }
 
-  #wholeBody({ status, retryAfter, chunks }: WholeBody): void {
+  #wholeBody({ status, isJson, retryAfter, chunks }: WholeBody): void {
     const raw = Buffer.concat(chunks).toString('utf8');
-    if (status === 200 && this.#options.sink.isWhole === true) {
+    // Some engines answer whole although a stream was asked for.
+    if (status === 200 && (isJson || this.#options.sink.isWhole === true)) {
       this.#options.emitRaw?.(raw);
       this.#deliver(this.#decoder.push(raw));
       this.#deliver(this.#decoder.push('[DONE]'));

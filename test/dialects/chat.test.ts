@@ -72,6 +72,12 @@ describe('messages', () => {
     expect(() => user({ type: 'video_url' })).toThrow(/video_url/);
   });
 
+  it('whose type is an object with a toString of its own are refused like any other', () => {
+    const odd = { toString: 1, valueOf: null };
+    expect(() => turns([{ role: 'user', content: [{ type: odd }] }])).toThrow(/parts of type/);
+    expect(decode({ tools: [{ type: odd }] }).tools).toEqual([]);
+  });
+
   it('of old clients: a function_call and the result of a function', () => {
     const messages = [
       { role: 'user', content: 'q' },

@@ -6,6 +6,7 @@ import {
   isFields,
   listField,
   requiredText,
+  shown,
   textField,
   unsupported,
 } from '../fields.js';
@@ -109,10 +110,7 @@ function decodePart(part: Fields, at: string): TextBlock | ImageBlock {
     default:
       // Clients mix dialects: `input_text` and `output_text` are text all the same.
       if (typeof part['text'] === 'string') return { type: 'text', text: part['text'], ...mark };
-      throw unsupported(
-        `${at}.type`,
-        `parts of type ${String(part['type']).slice(0, 40)} cannot be read here`,
-      );
+      throw unsupported(`${at}.type`, `parts of type ${shown(part['type'])} cannot be read here`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Tools and tool choice of a chat-completions body, `functions` of old clients included. */
 import type { Tool, ToolChoice } from '../../request/types.js';
-import { type Fields, invalid, isFields, listField } from '../fields.js';
+import { type Fields, invalid, isFields, listField, shown } from '../fields.js';
 import { lenientMark } from '../hints.js';
 import { freeformTool, functionTool, modeChoice } from '../tools.js';
 import type { DecodeContext } from '../types.js';
@@ -44,7 +44,7 @@ function decodeTool(
     return [{ ...made, ...mark }];
   }
   if (tool['type'] !== undefined && tool['type'] !== 'function') {
-    context.warn('tool_ignored', `a tool of type ${String(tool['type']).slice(0, 40)} is not available here`);
+    context.warn('tool_ignored', `a tool of type ${shown(tool['type'])} is not available here`);
     return [];
   }
   if (!isFields(tool['function'])) throw invalid(`${at}.function`, 'must be an object');

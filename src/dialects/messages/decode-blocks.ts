@@ -1,6 +1,6 @@
 /** Content blocks of a Messages body. */
 import type { Block, ImageBlock, TextBlock } from '../../request/types.js';
-import { type Fields, invalid, isFields, requiredText, textField, unsupported } from '../fields.js';
+import { type Fields, invalid, isFields, requiredText, shown, textField, unsupported } from '../fields.js';
 import { lenientMark } from '../hints.js';
 import { imageFromUrl } from '../images.js';
 import { argumentText } from '../tools.js';
@@ -68,7 +68,7 @@ function otherBlock(block: Fields, context: DecodeContext): Block[] {
   const text = readableText(block);
   if (text !== '') return [{ type: 'text', text }];
   const { type } = block;
-  context.warn('block_ignored', `a block of type ${String(type).slice(0, 40)} was left out`);
+  context.warn('block_ignored', `a block of type ${shown(type)} was left out`);
   return [];
 }
 

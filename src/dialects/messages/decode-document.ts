@@ -1,6 +1,6 @@
 /** Document blocks of a Messages body. */
 import type { Block } from '../../request/types.js';
-import { type Fields, invalid, isFields, requiredText, unsupported } from '../fields.js';
+import { type Fields, invalid, isFields, requiredText, shown, unsupported } from '../fields.js';
 import type { DecodeContext } from '../types.js';
 import { decodeBlocks, textAndImages } from './decode-blocks.js';
 
@@ -10,7 +10,7 @@ export function decodeDocument(block: Fields, at: string, context: DecodeContext
   if (!isFields(source)) throw invalid(`${at}source`, 'must be an object');
   const heads = [block['title'], block['context']].filter((text) => typeof text === 'string' && text !== '');
   const head: Block[] = heads.map((text) => ({ type: 'text', text: text as string }));
-  const media = String(source['media_type'] ?? 'text/plain');
+  const media = shown(source['media_type'] ?? 'text/plain');
   switch (source['type']) {
     case 'text':
       return [...head, { type: 'text', text: requiredText(source, 'data', `${at}source.`) }];
@@ -24,10 +24,10 @@ export function decodeDocument(block: Fields, at: string, context: DecodeContext
     case 'url':
       throw unsupported(`${at}source.url`, 'documents from an address are not fetched here; send their text');
     default:
-      throw unreadable(`${at}source.type`, String(source['type']));
+      throw unreadable(`${at}source.type`, shown(source['type']));
   }
 }
 
 function unreadable(param: string, media: string): Error {
-  return unsupported(param, `documents of type ${media.slice(0, 60)} cannot be read here; send their text`);
+  return unsupported(param, `documents of type ${media} cannot be read here; send their text`);
 }

@@ -8,6 +8,7 @@ import {
   listField,
   objectField,
   requiredText,
+  shown,
   textField,
 } from '../fields.js';
 import { lenientMark } from '../hints.js';
@@ -26,7 +27,7 @@ export function decodeMessagesTools(body: Fields, context: DecodeContext): Tool[
     const known = knownClientTool(type);
     if (known !== undefined)
       return [{ name: requiredText(tool, 'name', `${at}.`), ...known, ...marks(tool, `${at}.`) }];
-    context.warn('tool_ignored', `the server tool ${type.slice(0, 40)} is not available here`);
+    context.warn('tool_ignored', `the server tool ${shown(type)} is not available here`);
     return [];
   });
 }

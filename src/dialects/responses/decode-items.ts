@@ -1,6 +1,6 @@
 /** Input items of a Responses body as turns. An assistant's answer comes in pieces here and becomes one turn again. */
 import type { ImageBlock, TextBlock } from '../../request/types.js';
-import { type Fields, invalid, isFields, requiredText, textField, unsupported } from '../fields.js';
+import { type Fields, invalid, isFields, requiredText, shown, textField, unsupported } from '../fields.js';
 import { imageFromUrl } from '../images.js';
 import { argumentText, freeformArguments } from '../tools.js';
 import type { TurnList } from '../turns.js';
@@ -34,7 +34,7 @@ export function addItem(turns: TurnList, item: unknown, at: string, context: Dec
       });
       break;
     default:
-      context.warn('item_ignored', `an item of type ${String(type).slice(0, 40)} was left out`);
+      context.warn('item_ignored', `an item of type ${shown(type)} was left out`);
   }
 }
 
@@ -97,10 +97,7 @@ function decodePart(part: Fields, at: string): TextBlock | ImageBlock {
       return { type: 'text', text: requiredText(part, 'refusal', at) };
     default:
       if (typeof part['text'] === 'string') return { type: 'text', text: part['text'] };
-      throw unsupported(
-        `${at}type`,
-        `parts of type ${String(part['type']).slice(0, 40)} cannot be read here`,
-      );
+      throw unsupported(`${at}type`, `parts of type ${shown(part['type'])} cannot be read here`);
   }
 }
 

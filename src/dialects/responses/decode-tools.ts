@@ -1,6 +1,6 @@
 /** Tools and tool choice of a Responses body. */
 import type { Tool, ToolChoice } from '../../request/types.js';
-import { type Fields, invalid, isFields, listField, requiredText } from '../fields.js';
+import { type Fields, invalid, isFields, listField, requiredText, shown } from '../fields.js';
 import { freeformTool, functionTool, modeChoice } from '../tools.js';
 import type { DecodeContext } from '../types.js';
 import { flatName, type ToolNames } from './tool-names.js';
@@ -36,7 +36,7 @@ class Declarations {
     if (type === 'function') return [this.#named(functionTool(tool, `${at}.`), namespace, false)];
     if (type === 'custom') return [this.#named(freeformTool(tool, `${at}.`), namespace, true)];
     if (type === 'namespace' && namespace === null) return this.#members(tool, at);
-    const name = String(type).slice(0, 40);
+    const name = shown(type);
     this.#context.warn('tool_ignored', `a tool of type ${name} is not available here`);
     return [];
   }

@@ -11,6 +11,7 @@ import {
   numberField,
   objectField,
   requiredText,
+  shown,
   textField,
   textsField,
   unsupported,
@@ -122,7 +123,7 @@ function refuseUncalled(messages: readonly Message[], inputItems: readonly unkno
   );
   const known = new Set(calls);
   for (const [index, item] of inputItems.entries()) {
-    if (!isFields(item) || !String(item['type']).endsWith('_call_output')) continue;
+    if (!isFields(item) || !shown(item['type']).endsWith('_call_output')) continue;
     const id = item['call_id'];
     if (typeof id !== 'string' || known.has(id)) continue;
     throw invalid(
