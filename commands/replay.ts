@@ -8,13 +8,17 @@ export default class ReplayCommand extends BaseCommand {
   static override examples = [
     '<%= config.bin %> replay traces/claude-code',
     '<%= config.bin %> replay conversation_trace.jsonl --compare kv,round-robin,dynamo',
+    '<%= config.bin %> replay traces --worker-speed 1,1,0.25,0.1 --compare round-robin,kv,./examples/routers/thompson.mjs',
     '<%= config.bin %> replay ~/.claude/projects --recipe glm5 --hardware 8xh200 --json',
   ];
   static override strict = false;
   static override args = { trace: Args.string({ description: 'files or folders', required: true }) };
   static override flags = {
     compare: Flags.string({ description: 'routers, separated by commas: one run each, one table' }),
-    router: Flags.string({ description: 'routing policy', default: 'kv' }),
+    router: Flags.string({
+      description: 'routing policy, or a module of your own (./FILE.mjs)',
+      default: 'kv',
+    }),
     retention: Flags.option({
       options: ['lru', 'selective'] as const,
       description: 'what a full worker gives up first (default: selective with kv, lru with others)',
@@ -47,6 +51,10 @@ export default class ReplayCommand extends BaseCommand {
       min: 0,
       max: 86_400,
     }),
+    'worker-speed': Flags.string({
+      description: 'speed of each worker as a factor, separated by commas (1,1,0.25,0.1)',
+    }),
+    set: Flags.string({ description: 'a router setting, key=value (repeat)', multiple: true }),
     seed: Flags.integer({ description: 'of everything drawn at random', default: 1, min: 0 }),
   };
 
@@ -56,7 +64,9 @@ export default class ReplayCommand extends BaseCommand {
     const { replay } = await import('../src/replay/replay.js');
     const { replayText } = await import('../src/replay/report-text.js');
     const bar = new ProgressBar('replaying');
-    const plan = await planReplay(argv as string[], flags, this.paths);
+    const { parsePairs } = await import('../src/stack/resolve-plan.js');
+    const wish = { ...flags, set: parsePairs(flags.set ?? []) };
+    const plan = await planReplay(argv as string[], wish, this.paths);
     const reports = await replay({ ...plan, progress: (done, of) => bar.update(done, of) });
     bar.clear();
     if (!flags.json) this.print(replayText(reports));

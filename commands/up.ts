@@ -5,14 +5,13 @@ import type { EngineName, HostSnapshot, Plan } from '../src/plan/types.js';
 import type { AttachWish } from '../src/stack/attach-plan.js';
 import type { ResolvedPlan } from '../src/stack/resolve-plan.js';
 
-const ROUTERS = ['kv', 'dynamo', 'round-robin', 'least-loaded', 'random', 'power-of-two'];
-
 export default class Up extends BaseCommand {
   static override description = 'start a stack from a recipe: workers, router, gateway and the live screen';
   static override examples = [
     '<%= config.bin %> up',
     '<%= config.bin %> up --recipe ./my-model.gguf --workers 1',
     '<%= config.bin %> up --router round-robin --port 9000 --name second --detach',
+    '<%= config.bin %> up --router ./examples/routers/thompson.mjs',
     '<%= config.bin %> up --recipe glm5 --dry-run',
     '<%= config.bin %> up --attach http://127.0.0.1:8001 --attach http://127.0.0.1:8002,events=tcp://127.0.0.1:5558',
   ];
@@ -29,9 +28,9 @@ export default class Up extends BaseCommand {
       max: 65_535,
     }),
     router: Flags.string({
-      description: 'routing policy [default: kv]',
+      description:
+        'kv, dynamo, round-robin, least-loaded, random, power-of-two, or a module of your own (./FILE.mjs) [default: kv]',
       env: 'DYNAMO_ROUTER',
-      options: ROUTERS,
     }),
     attach: Flags.string({
       description:
@@ -73,6 +72,8 @@ export default class Up extends BaseCommand {
       tiers: flags.tiers,
       set: parsePairs(flags.set ?? []),
     };
+    const { checkRouter } = await import('../src/stack/check-router.js');
+    const router = await checkRouter(flags.router ?? settings.router ?? 'kv');
     const askedAt = Date.now();
     const resolved =
       flags.attach === undefined
@@ -93,7 +94,7 @@ export default class Up extends BaseCommand {
         port: flags.port ?? settings.port ?? 8000,
         // oclif hands over a text where a repeatable flag comes from the environment.
         apiKeys: [flags['api-key'] ?? []].flat(),
-        router: flags.router ?? settings.router ?? 'kv',
+        router,
         settings: resolved.settings,
         askedAt,
       },

@@ -109,6 +109,13 @@ export const LIMITS = {
   replayBacklog: 100_000,
   /** Salted blocks remembered per worker, to know the salt of the blocks that continue them. */
   saltedBlocksKept: 262_144,
+  /** Time a user's own router may take for a decision: it runs beside every stream of the stack. */
+  policyMs: 5,
+  /** Decisions in a row that took longer, after which it is not asked for `policyRestMs`. */
+  policySlowMax: 3,
+  policyRestMs: 60_000,
+  /** Size of a user's router module. */
+  policyFileBytes: 1024 * 1024,
   /** Requests waiting for a worker. */
   queueMax: 1_024,
   /** Time a request waits for a free worker. */

@@ -12,6 +12,7 @@ interface DecisionShape {
   worker: string;
   policy: string;
   reason: string;
+  fault?: string;
   promptTokens: number;
   predictedTokens: number;
   reachableTokens: number;
@@ -38,6 +39,7 @@ export function decisionText(value: unknown): string {
   return [
     `request    ${decision.requestId}`,
     `worker     ${decision.worker} by policy ${decision.policy}: ${decision.reason}`,
+    ...(decision.fault === undefined ? [] : [`fault      the policy ${decision.fault}`]),
     `prompt     ${decision.promptTokens} tokens; ${decision.predictedTokens} expected in its cache, ${decision.reachableTokens} reachable`,
     `time       ${decision.decideMs.toFixed(2)} ms to decide, ${decision.queueMs.toFixed(1)} ms in the queue`,
     '',

@@ -37,6 +37,7 @@ export async function replay(plan: ReplayPlan): Promise<ReplayReport[]> {
         blockSize: workload.blockTokens,
         router: name,
         retention,
+        workerSpeed: config.slowness?.map((factor) => 1 / factor) ?? null,
         seed: config.seed,
         recipe: plan.recipe,
         hardware: plan.hardware,

@@ -9,6 +9,8 @@ export interface ReportConfig {
   blockSize: number;
   router: string;
   retention: string;
+  /** Speed of each worker as a factor; null = equal. */
+  workerSpeed: number[] | null;
   seed: number;
   recipe: string | null;
   hardware: string;
@@ -48,6 +50,7 @@ function headLines({
   return [
     `trace      ${trace.format}, ${count(requests)} requests${conversations}, ${count(promptTokens)} prompt tokens`,
     `workers    ${config.workers} × ${count(config.blocks)} blocks of ${config.blockSize} tokens${share}`,
+    ...(config.workerSpeed === null ? [] : [`speeds     ${config.workerSpeed.join(', ')}`]),
     `simulated  ${config.hardware}; seed ${config.seed}; nothing was computed`,
     `reachable  ${percent(figures.hitRateReachable)} of prompt tokens, with one endless cache`,
     ...(refused > 0 ? [`refused    ${count(refused)} requests are larger than a worker's memory`] : []),

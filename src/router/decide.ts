@@ -3,13 +3,12 @@ import { sequenceHashes } from '../prompt/hash/block-hash.js';
 import type { ApproximateFeed } from './approximate.js';
 import type { Clock } from './clock.js';
 import type { BlockIndex } from './index/types.js';
-import { leastLoadedPolicy } from './policies/plain.js';
+import type { PolicyGuard } from './policies/guard.js';
 import type { PredictedBlocks } from './predicted.js';
 import type { ReachableSet } from './reachable.js';
 import type { Session, SessionBook } from './sessions.js';
 import type {
   Candidate,
-  Choice,
   Decision,
   Policy,
   RouteInput,
@@ -23,6 +22,7 @@ import { prefillSpeed, typicalPrefill, type WorkerRecord } from './worker-record
 export interface RouterState {
   index: BlockIndex;
   policy: Policy;
+  guard: PolicyGuard;
   clock: Clock;
   random: () => number;
   /** Decisions made. */
@@ -36,12 +36,13 @@ export interface RouterState {
   reachable: ReachableSet;
   predicted: PredictedBlocks;
   approximate: ApproximateFeed;
-  warn(code: string, message: string): void;
 }
 
 export interface Decided {
   record: WorkerRecord;
   reason: string;
+  /** What the policy did wrong. */
+  fault?: string | undefined;
   candidates: Decision['candidates'];
   predictedTokens: number;
   predictedByTier: TierBlocks;
@@ -68,20 +69,23 @@ export function decide(
   const session = state.sessions.find(input.sessionId, sequence, seenBlocks);
   const request = requestOf(state, input, session);
   const typical = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
+  const isAnyMeasured = workers.some(({ prefillMsPerToken }) => prefillMsPerToken !== null);
   const candidates = workers.map((record) => ({
     ...candidateOf(state, input, record, { session, sequence }),
     prefillMsPerToken: prefillSpeed(record, typical),
+    isUntried: isAnyMeasured && record.prefillMsPerToken === null,
   }));
   const draw = {
     random: isSpeculative ? 0 : state.random(),
     turn: isSpeculative ? state.turn : state.turn++,
   };
-  const choice = choose(state, request, candidates, draw);
+  const choice = state.guard.choose(request, candidates, draw);
   const at = candidates.findIndex((candidate) => candidate.worker === choice.worker);
   const predictedByTier = readable(input, (candidates[at] as Candidate).overlap);
   return {
     record: workers[at] as WorkerRecord,
     reason: choice.reason,
+    fault: choice.fault,
     candidates: candidates.map(({ worker, overlap, load }, n) => ({
       worker,
       overlap,
@@ -142,27 +146,6 @@ export function workMs(state: RouterState, input: RouteInput): number {
   const held = state.index.match(input.localHashes, matches) * input.blockTokens;
   const perToken = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
   return Math.max(0, input.promptTokens - held) * perToken;
-}
-
-/** A policy may be a user's own: one that fails or names nobody must not fail the request. */
-function choose(
-  state: RouterState,
-  request: RoutingRequest,
-  candidates: readonly Candidate[],
-  draw: { random: number; turn: number },
-): Choice {
-  try {
-    const choice = state.policy.select(request, candidates, draw);
-    if (candidates.some((candidate) => candidate.worker === choice.worker)) return choice;
-    state.warn(
-      'policy_failed',
-      `policy ${state.policy.name} chose \`${choice.worker}\`, which is no candidate`,
-    );
-  } catch (error) {
-    state.warn('policy_failed', `policy ${state.policy.name} failed: ${String(error)}`);
-  }
-  const choice = leastLoadedPolicy.select(request, candidates, draw);
-  return { ...choice, reason: 'policy failed, least loaded' };
 }
 
 function overlapOf(lane: number): TierBlocks {

@@ -86,17 +86,24 @@ export class RoutedRequest implements Placement {
       this.#learn(outcome);
     }
     this.#end(outcome.failed ? null : outcome.outputTokens);
-    try {
-      state.policy.onOutcome?.(outcome);
-    } catch (error) {
-      state.warn('policy_failed', `policy ${state.policy.name} failed on an outcome: ${String(error)}`);
-    }
+    const { sessionId } = this.#options.input;
+    const placed = this.#placed();
+    state.guard.outcome({ ...outcome, placed, ...(sessionId === undefined ? {} : { sessionId }) });
   }
 
   abandon(): void {
     if (this.#isOver) return;
     this.#withdraw();
     this.#end(null);
+  }
+
+  #placed(): { uncachedTokens: number; queuedTokens: number } {
+    const { candidates, predictedTokens, promptTokens } = this.decision;
+    const chosen = candidates.find(({ worker }) => worker === this.worker);
+    return {
+      uncachedTokens: Math.max(1, promptTokens - predictedTokens),
+      queuedTokens: chosen?.load.prefillTokens ?? 0,
+    };
   }
 
   #contextBlocks(outputTokens: number): number {

@@ -8,6 +8,7 @@ import { DecisionRing } from './decisions.js';
 import { allowedWorkers, assertPin, holdDetail, retryAfterSeconds } from './eligibility.js';
 import type { BlockIndex, Lane } from './index/types.js';
 import { RoutedRequest } from './placement.js';
+import { PolicyGuard } from './policies/guard.js';
 import { PredictedBlocks } from './predicted.js';
 import { AdmissionQueue, type Hold } from './queue.js';
 import { ReachableSet } from './reachable.js';
@@ -17,6 +18,7 @@ import type {
   Decision,
   Placement,
   Policy,
+  PolicyFaults,
   RouteInput,
   RouterService,
   RouterWorker,
@@ -27,7 +29,8 @@ import { WorkerRecord } from './worker-record.js';
 
 export interface RouterObserver {
   onLoad?(worker: WorkerId, load: { requests: number; prefillTokens: number; decodeBlocks: number }): void;
-  onWarning?(code: string, message: string): void;
+  /** The policy did something wrong and the default decided. */
+  onPolicyFault?(faults: PolicyFaults, message: string): void;
 }
 
 export interface RouterOptions {
@@ -102,6 +105,11 @@ class KvRouter implements Router {
     this.#state = {
       index: options.index,
       policy: options.policy,
+      guard: new PolicyGuard({
+        policy: options.policy,
+        clock,
+        onFault: (faults, message) => this.#observer.onPolicyFault?.(faults, message),
+      }),
       clock,
       random: options.random ?? Math.random,
       turn: 0,
@@ -112,7 +120,6 @@ class KvRouter implements Router {
       reachable: new ReachableSet(),
       predicted: new PredictedBlocks(clock, this.#settings.predictedMs),
       approximate: new ApproximateFeed(options.index, clock, this.#settings.approximateMs),
-      warn: (code, message) => this.#observer.onWarning?.(code, message),
     };
     this.#queue = new AdmissionQueue(clock, this.#settings, {
       attempt: (input, since, round) => this.#attempt(input, since, round),
@@ -266,6 +273,7 @@ class KvRouter implements Router {
         worker: decided.record.worker.id,
         policy: this.#state.policy.name,
         reason: decided.reason,
+        ...(decided.fault === undefined ? {} : { fault: decided.fault }),
         predictedTokens: decided.predictedTokens,
         predictedByTier: decided.predictedByTier,
         // Sent again after a failure: its own first attempt has not made its prompt reachable.

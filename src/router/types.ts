@@ -38,6 +38,8 @@ export interface Candidate {
   isHome: boolean;
   /** Measured milliseconds to compute one prompt token; a default until measured. */
   prefillMsPerToken: number;
+  /** Nobody knows its speed yet, while others have been measured. */
+  isUntried?: boolean;
   /** Part of `overlap.gpu` the worker is computing right now for another request. */
   pendingBlocks?: number;
   /** KV blocks its running requests will need, expected output included, shared ones as in `liveBlocks`. */
@@ -90,6 +92,8 @@ export interface Choice {
  */
 export interface Policy {
   readonly name: string;
+  /** Milliseconds a decision may take, else the default router makes it; absent for our own. */
+  readonly limitMs?: number;
   select(
     request: RoutingRequest,
     candidates: readonly Candidate[],
@@ -107,12 +111,22 @@ export interface Policy {
 export interface Outcome {
   requestId: string;
   worker: WorkerId;
+  sessionId?: string;
   ttftMs: number | null;
   itlMs: number | null;
   promptTokens: number;
   cachedTokens: number;
   outputTokens: number;
   failed: boolean;
+  /** What the worker had to compute when it was chosen: of this prompt, and of those before it. */
+  placed?: { uncachedTokens: number; queuedTokens: number };
+}
+
+/** What a policy did wrong since start. */
+export interface PolicyFaults {
+  count: number;
+  /** What it did, as the end of a sentence. */
+  last: string | null;
 }
 
 /** The router's answer with its inputs; kept for `dynamo explain`. */
@@ -121,6 +135,8 @@ export interface Decision {
   worker: WorkerId;
   policy: string;
   reason: string;
+  /** What the policy did wrong, so that the default decided. */
+  fault?: string;
   /** Tokens expected to be read from cache on the chosen worker, all tiers. */
   predictedTokens: number;
   predictedByTier: TierBlocks;

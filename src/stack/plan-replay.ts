@@ -2,11 +2,14 @@
 import type { Paths } from '../cli/paths.js';
 import { simulatedShape } from '../engines/simulator/plan-timing.js';
 import { mockTiming } from '../engines/simulator/timing.js';
+import { DynamoError } from '../errors.js';
 import type { Retention } from '../replay/config.js';
 import { readWorkload } from '../replay/read.js';
 import type { ReplayPlan } from '../replay/replay.js';
-import { loadPolicy } from '../router/policies/load-policy.js';
+import { policyMaker } from '../router/policies/load-policy.js';
 import { resolvePlan } from './resolve-plan.js';
+import { routerName } from './routing.js';
+import { readStackSettings } from './stack-settings.js';
 
 export interface ReplayWish {
   compare?: string | undefined;
@@ -21,6 +24,9 @@ export interface ReplayWish {
   stagger: number;
   'max-pause': number;
   seed: number;
+  /** Factors of speed, one per worker, separated by commas. */
+  'worker-speed'?: string | undefined;
+  set?: Record<string, string>;
 }
 
 const WORKERS = 4;
@@ -33,14 +39,16 @@ export async function planReplay(
   paths: Paths,
 ): Promise<Omit<ReplayPlan, 'progress'>> {
   const names = (wish.compare ?? wish.router).split(',').map((name) => name.trim());
-  const policies = names.map((name) => ({
-    name,
-    make: () => loadPolicy(name),
-    // Retention is the default router's: the others are compared as their own stacks run.
-    retention: wish.retention ?? (name === 'kv' ? ('selective' as const) : ('lru' as const)),
-  }));
+  const { router: settings, dynamo } = readStackSettings(wish.set ?? {});
   // A name that does not exist is said before a large trace is read.
-  for (const { make } of policies) make();
+  const policies = await Promise.all(
+    names.map(async (name) => ({
+      name: routerName(name),
+      make: await policyMaker(name, { dynamo }),
+      // Retention is the default router's: the others are compared as their own stacks run.
+      retention: wish.retention ?? (name === 'kv' ? ('selective' as const) : ('lru' as const)),
+    })),
+  );
   const shape = await shapeOf(wish, paths);
   const blockTokens = wish['block-size'];
   const workload = await readWorkload(files, {
@@ -49,6 +57,7 @@ export async function planReplay(
     staggerMs: wish.stagger * 1000,
     maxDelayMs: wish['max-pause'] === 0 ? Number.POSITIVE_INFINITY : wish['max-pause'] * 1000,
   });
+  const workers = wish.workers ?? shape.workers;
   const planned = shape.kvTokens === null ? BLOCKS : Math.max(1, Math.floor(shape.kvTokens / blockTokens));
   return {
     workload,
@@ -57,12 +66,25 @@ export async function planReplay(
     recipe: shape.recipe,
     hardware: shape.description,
     config: {
-      workers: wish.workers ?? shape.workers,
+      workers,
       blocks: wish.blocks ?? planned,
       seed: wish.seed,
       timing: shape.timing,
+      settings,
+      ...(wish['worker-speed'] === undefined ? {} : { slowness: speeds(wish['worker-speed'], workers) }),
     },
   };
+}
+
+/** `1,1,0.25,0.1` as factors on the time of a pass. Throws `usage`. */
+function speeds(text: string, workers: number): number[] {
+  const factors = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  const isValid = factors.length === workers && factors.every((speed) => speed >= 0.001 && speed <= 1_000);
+  if (isValid) return factors.map((speed) => 1 / speed);
+  throw new DynamoError('usage', {
+    detail: `\`--worker-speed ${text}\` is not valid.`,
+    remedy: `Give ${workers} numbers between 0.001 and 1000, one per worker, separated by commas.`,
+  });
 }
 
 async function shapeOf(wish: ReplayWish, paths: Paths) {

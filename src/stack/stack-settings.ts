@@ -1,6 +1,7 @@
 /** `--set key=value` pairs that are not the recipe's: the gateway's, the router's and the stack's own. */
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { DYNAMO_DEFAULTS, type DynamoKnobs } from '../router/policies/dynamo.js';
 import { QUEUE_ORDERS } from '../router/queue-order.js';
 import { DEFAULT_SETTINGS, type RouterSettings } from '../router/settings.js';
 import { PARSER_DEFAULTS, type ParserSettings, parserReasoning, parserTools } from './parser-net.js';
@@ -13,6 +14,8 @@ export interface StackSettings {
   /** Milliseconds running requests have when the stack drains. */
   drainMs: number;
   router: Partial<RouterSettings>;
+  /** Knobs of policy `dynamo`. */
+  dynamo: Partial<DynamoKnobs>;
   parsers: ParserSettings;
 }
 
@@ -40,6 +43,12 @@ const READERS: Record<string, Reader> = {
       routerReader(name as keyof RouterSettings),
     ]),
   ),
+  ...Object.fromEntries(
+    Object.keys(DYNAMO_DEFAULTS).map((name) => [
+      `router.${snake(name)}`,
+      knobReader(name as keyof DynamoKnobs),
+    ]),
+  ),
 };
 
 /** Throws `usage` for a key nobody knows or a value that cannot be. */
@@ -49,6 +58,7 @@ export function readStackSettings(pairs: Record<string, string>): StackSettings 
     acceptAnyModel: false,
     drainMs: LIMITS.drainMs,
     router: {},
+    dynamo: {},
     parsers: PARSER_DEFAULTS,
   };
   for (const [key, value] of Object.entries(pairs)) {
@@ -81,11 +91,20 @@ function routerReader(name: keyof RouterSettings): Reader {
       settings.router.queueOrder = order;
       return;
     }
-    const number = Number(value);
-    if (value === '' || !Number.isFinite(number) || number < 0)
-      throw invalid(key, value, 'a number of 0 or more');
-    settings.router[name] = number;
+    settings.router[name] = amount(key, value);
   };
+}
+
+function knobReader(name: keyof DynamoKnobs): Reader {
+  return (settings, key, value) => {
+    settings.dynamo[name] = amount(key, value);
+  };
+}
+
+function amount(key: string, value: string): number {
+  const number = Number(value);
+  if (value !== '' && Number.isFinite(number) && number >= 0) return number;
+  throw invalid(key, value, 'a number of 0 or more');
 }
 
 function wholeNumber(key: string, value: string, min: number): number {

@@ -23,7 +23,7 @@ import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
 import { checkPrompt, loadPrompt } from './prompt-source.js';
-import { buildRouter } from './routing.js';
+import { buildRouter, routerName } from './routing.js';
 import type { StackSpec, StartMessage } from './spec.js';
 import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
@@ -64,7 +64,7 @@ export class Stack {
       recipe: spec.plan.recipe,
       variant: spec.plan.variant,
       model: spec.plan.servedModel,
-      router: spec.router,
+      router: routerName(spec.router),
       startedAt: spec.askedAt,
       isSimulated: spec.plan.engine === 'simulator',
     });
@@ -81,7 +81,7 @@ export class Stack {
     const placed = this.#placeTiers(await placeWorkers(plan, paths, name), emit);
     const adapter = adapterOf(placed.engine);
     const prompt = await loadPrompt(placed, (code, message) => emit({ type: 'warning', code, message }));
-    const router = buildRouter(this.#spec, placed, emit);
+    const router = await buildRouter(this.#spec, placed, emit);
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
     await this.#openTiers(placed, router, emit);

@@ -116,7 +116,7 @@ function workerMetrics({ workers }: Snapshot): Metric[] {
   ];
 }
 
-function cacheMetrics({ tiers, index }: Snapshot): Metric[] {
+function cacheMetrics({ tiers, index, router }: Snapshot): Metric[] {
   return [
     [
       'dynamo_tier_blocks',
@@ -133,6 +133,12 @@ function cacheMetrics({ tiers, index }: Snapshot): Metric[] {
     ['dynamo_router_index_blocks', 'gauge', 'Blocks in the index.', [[{}, index.blocks]]],
     ['dynamo_router_index_bytes', 'gauge', 'Memory of the index.', [[{}, index.bytes]]],
     ['dynamo_component_kv_cache_events_applied', 'counter', 'KV events applied.', [[{}, index.events]]],
+    [
+      'dynamo_router_policy_faults_total',
+      'counter',
+      'Decisions the policy got wrong.',
+      [[{ policy: router.policy }, router.faults]],
+    ],
     ['dynamo_router_event_gaps_total', 'counter', 'Gaps in the event feeds.', [[{}, index.gaps]]],
   ];
 }

@@ -44,12 +44,14 @@ class Store implements SnapshotStore {
   readonly #index = { blocks: 0, bytes: 0, events: 0, gaps: 0, resyncs: 0 };
   readonly #minutePrompt = new RollingSum(MINUTE_MS, 60);
   readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
+  readonly #router: Snapshot['router'];
   #tiers: TierSnapshot[] = [];
   #warnings: Snapshot['warnings'] = [];
   #history: { bucket: number; values: number[] }[] = [];
 
   constructor(identity: StackIdentity) {
     this.#stack = { ...identity, state: 'starting' };
+    this.#router = { policy: identity.router, faults: 0, lastFault: null };
   }
 
   setUrl(url: string): void {
@@ -65,6 +67,9 @@ class Store implements SnapshotStore {
         break;
       case 'index.stats':
         Object.assign(this.#index, { blocks: event.blocks, bytes: event.bytes, events: event.events });
+        break;
+      case 'router.fault':
+        Object.assign(this.#router, { faults: event.count, lastFault: event.message });
         break;
       case 'tier.stats':
         this.#tiers = event.tiers;
@@ -113,6 +118,7 @@ class Store implements SnapshotStore {
         e2eMs: this.histograms.e2eMs.summary(),
       },
       index: { ...this.#index },
+      router: { ...this.#router },
       sessions: this.#sessions.snapshot(),
       recent: this.#requests.recent(),
       warnings: [...this.#warnings],

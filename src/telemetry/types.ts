@@ -33,6 +33,7 @@ export type TelemetryEvent =
   | { type: 'feed.state'; worker: string; state: FeedState; reason?: string }
   | { type: 'feed.gap'; worker: string; expected: number; got: number; isFilled: boolean }
   | { type: 'index.stats'; blocks: number; bytes: number; events: number }
+  | { type: 'router.fault'; policy: string; count: number; message: string }
   | { type: 'tier.stats'; tiers: TierSnapshot[] }
   | { type: 'booking.load'; worker: string; requests: number; prefillTokens: number; decodeBlocks: number }
   | {
@@ -179,6 +180,8 @@ export interface Snapshot {
     e2eMs: LatencySummary;
   };
   index: { blocks: number; bytes: number; events: number; gaps: number; resyncs: number };
+  /** Decisions and outcomes a user's own router got wrong; the default decided instead. */
+  router: { policy: string; faults: number; lastFault: string | null };
   sessions: SessionSnapshot[];
   recent: RequestSnapshot[];
   /** Newest warnings, at most 20. */

@@ -16,6 +16,11 @@ export function plainFrame(snapshot: Snapshot, columns = 100): string {
     `requests  ${requests.total} total, ${requests.active} active, ${requests.queued} queued, ${requests.failed} failed, ${requests.cancelled} cancelled, ${requests.rejected} rejected`,
     `latency   TTFT ${summary(latency.ttftMs)}   inter-token ${summary(latency.itlMs)}`,
     `          queue ${summary(latency.queueMs)}   overhead ${summary(latency.overheadMs)}`,
+    ...(snapshot.router.faults === 0
+      ? []
+      : [
+          `router    ${snapshot.router.faults} faults of ${snapshot.router.policy}, the default decided; last: ${snapshot.router.lastFault}`,
+        ]),
     ...snapshot.warnings.slice(-3).map(({ message }) => `warning   ${message}`),
   ];
   return `${lines.map((line) => line.slice(0, columns).trimEnd()).join('\n')}\n`;

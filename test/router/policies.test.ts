@@ -179,6 +179,22 @@ describe('dynamo', () => {
     const { terms } = dynamoPolicy({ creditDecay: 1 }).select(request(), [busy, candidate('b')], draw);
     expect(terms[0]?.['prefill']).toBe(150);
   });
+
+  it('a temperature draws by cost: cheap workers more often, none never', () => {
+    const candidates = [0, 50, 100].map((decodeBlocks, n) => candidate(`w${n}`, { load: { decodeBlocks } }));
+    const policy = dynamoPolicy({ temperature: 1 });
+    const picks = Array.from(
+      { length: 1_000 },
+      (_, n) => policy.select(request(), candidates, { random: n / 1_000, turn: n }).worker,
+    );
+    const counts = ['w0', 'w1', 'w2'].map((worker) => picks.filter((pick) => pick === worker).length);
+    // Softmax of 0, −½ and −1.
+    expect(counts.map((count) => count / 1_000)).toEqual([
+      expect.closeTo(0.506, 2),
+      expect.closeTo(0.307, 2),
+      expect.closeTo(0.186, 2),
+    ]);
+  });
 });
 
 describe('plain policies', () => {

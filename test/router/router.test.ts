@@ -192,32 +192,6 @@ describe('decisions', () => {
     expect([worker, decision.reachableTokens]).toEqual(['w0', 0]);
   });
 
-  it('a policy that throws or names nobody costs a warning, not the request', async () => {
-    const warnings: string[] = [];
-    const broken = (select: Policy['select']): Policy => ({
-      name: 'mine',
-      select,
-      onOutcome: () => {
-        throw new Error('outcome bug');
-      },
-    });
-    for (const select of [
-      () => {
-        throw new Error('bug');
-      },
-      () => ({ worker: 'w9', terms: [], reason: '' }),
-    ] as Policy['select'][]) {
-      const made = rig({
-        policy: broken(select),
-        observer: { onWarning: (_code, message) => warnings.push(message) },
-      });
-      const placement = await made.route(tokens(1, 160));
-      expect(placement.decision.reason).toContain('policy failed');
-      placement.finish(outcomeOf(placement));
-    }
-    expect(warnings).toHaveLength(4);
-  });
-
   it('outcomes reach the policy, failed ones too', async () => {
     const outcomes: boolean[] = [];
     const policy: Policy = {

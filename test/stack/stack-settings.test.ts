@@ -10,6 +10,7 @@ describe('settings', () => {
       acceptAnyModel: false,
       drainMs: LIMITS.drainMs,
       router: {},
+      dynamo: {},
       parsers: { tools: 'auto', reasoning: 'auto' },
     });
     const given = readStackSettings({
@@ -17,6 +18,7 @@ describe('settings', () => {
       'gateway.accept_any_model': 'true',
       drain_ms: '0',
       'router.max_active_per_worker': '3',
+      'router.overlap_score_credit': '0.5',
       'parser.tools': 'glm47',
       'parser.reasoning': 'opened',
     });
@@ -25,6 +27,7 @@ describe('settings', () => {
       acceptAnyModel: true,
       drainMs: 0,
       router: { maxActivePerWorker: 3 },
+      dynamo: { overlapScoreCredit: 0.5 },
       parsers: { tools: 'glm', reasoning: 'opened' },
     });
   });

@@ -57,6 +57,7 @@ export function snapshotOf({
       e2eMs: nothing,
     },
     index: { blocks: 48, bytes: 61_632, events: 12, gaps: 0, resyncs: 0 },
+    router: { policy: 'kv', faults: 0, lastFault: null },
     sessions: [
       {
         id: 'session-1',
