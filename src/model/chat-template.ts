@@ -5,6 +5,7 @@
 import { Template } from '@huggingface/jinja';
 import { DynamoError } from '../errors.js';
 import type { EngineMessage, EngineTool } from '../request/engine-body.js';
+import { PYTHON_FUNCTIONS, writeLikePython } from './python-text.js';
 import { plainMessages, type TemplateMessage, toolAwareMessages, withToolText } from './template-messages.js';
 
 /** Token texts templates refer to by name; empty where the model has none. */
@@ -72,7 +73,9 @@ export function renderChat(template: ChatTemplate, inputs: ChatInputs): string {
 
 function parse(source: string): Template {
   try {
-    return new Template(source);
+    const program = new Template(source);
+    writeLikePython(program);
+    return program;
   } catch (error) {
     const detail = `its chat template cannot be read: ${messageOf(error)}.`;
     throw new DynamoError('model_invalid', { path: '(chat template)', detail }, { cause: error });
@@ -86,7 +89,11 @@ function render(program: Template, specials: TemplateSpecials, variables: Record
       eos_token: specials.eosToken,
       unk_token: specials.unkToken ?? '',
       pad_token: specials.padToken ?? '',
+      // Hugging Face's own renderer names both, and templates ask whether they are none.
+      tools: null,
+      documents: null,
       ...variables,
+      ...PYTHON_FUNCTIONS,
     });
   } catch (error) {
     const detail = `The chat template refuses this conversation: ${messageOf(error)}`;

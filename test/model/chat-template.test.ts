@@ -70,8 +70,10 @@ describe('a template that knows tools', () => {
     expect(render(AWARE, [call('')])).toContain('(look {})');
   });
 
-  it('sees no `tools` when there are none', () => {
-    expect(render('{% if tools is defined %}yes{% else %}no{% endif %}', [])).toBe('no');
+  it('is told that there are none, as Hugging Face tells it', () => {
+    const source =
+      '{% if tools %}some{% endif %}{% if tools is none %}none{% endif %}{% if tools is defined %} named{% endif %}';
+    expect(render(source, [])).toBe('none named');
   });
 });
 
