@@ -1,12 +1,9 @@
 /** One embedded worker by itself, as the supervisor would start it, with its CPU time and its counters. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-
-/** Linux counts CPU time in hundredths of a second. */
-const TICKS_PER_SECOND = 100;
+import { cpuSeconds } from './process-usage.js';
 
 export interface BenchAnswer {
   ttftMs: number;
@@ -104,16 +101,4 @@ async function json(url: string, path: string, body: unknown): Promise<unknown> 
     body: JSON.stringify(body),
   });
   return answer.body.json();
-}
-
-/** Fields 14 and 15 of /proc/PID/stat, after the command in parentheses: user and system time of all threads. */
-function cpuSeconds(pid: number): number | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  } catch {
-    return null;
-  }
 }

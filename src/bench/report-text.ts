@@ -1,5 +1,5 @@
 /** Benchmark results as a person reads them: figure, definition, machine. */
-import type { GatewayResult } from './gateway.js';
+import { machineText } from './machine.js';
 import type { LiveReport } from './run-live.js';
 import type { Spread } from './statistics.js';
 
@@ -22,7 +22,7 @@ export function liveText(report: LiveReport): string {
     ].join(' '),
   );
   return [
-    `machine         ${machine.cpu}, ${machine.cpus} CPUs, ${machine.memoryGiB} GiB, Node ${machine.node}`,
+    `machine         ${machineText(machine)}`,
     `stack start     ${ms(stackStartMs)} with the model present`,
     '',
     `second turn     ${secondTurn.definition}`,
@@ -33,17 +33,5 @@ export function liveText(report: LiveReport): string {
     `sessions        ${sessions[0]?.definition ?? ''}`,
     `${'  policy'.padEnd(14)} ${'hit rate'.padStart(9)} ${'of reachable'.padStart(13)} ${'requests'.padStart(9)} ${'prompt'.padStart(9)} ${'TTFT p50'.padStart(10)} ${'|pred−hit|'.padStart(12)}`,
     ...rows.map((row) => `  ${row}`.slice(0, 120)),
-  ].join('\n');
-}
-
-export function gatewayText(result: GatewayResult): string {
-  const middle = ({ median, p95 }: Spread): string => `${ms(median)} (p95 ${ms(p95)})`.padEnd(24);
-  return [
-    result.definition,
-    `${'prompt'.padEnd(12)}${'direct, first token'.padEnd(24)}${'gateway adds'.padEnd(24)}${'pass-through adds'.padEnd(24)}gateway adds to the whole stream`,
-    ...result.sizes.map(
-      (size) =>
-        `${`${size.promptTokens}`.padEnd(12)}${middle(size.directTtftMs)}${middle(size.gatewayAddedMs)}${middle(size.passThroughAddedMs)}${middle(size.gatewayAddedTotalMs).trimEnd()}`,
-    ),
   ].join('\n');
 }

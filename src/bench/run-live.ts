@@ -1,8 +1,8 @@
 /** The whole of `dynamo bench live`: each policy on a stack of its own, so that every cache starts cold. */
-import os from 'node:os';
 import type { Paths } from '../cli/paths.js';
 import type { PlanWish } from '../stack/resolve-plan.js';
 import { benchSecondTurn, benchSessions, type SecondTurnResult, type SessionsResult } from './live.js';
+import { type Machine, machine } from './machine.js';
 import { withOwnStack } from './own-stack.js';
 
 export interface LiveOptions {
@@ -16,7 +16,7 @@ export interface LiveOptions {
 }
 
 export interface LiveReport {
-  machine: { cpu: string; cpus: number; memoryGiB: number; node: string };
+  machine: Machine;
   stackStartMs: number;
   secondTurn: SecondTurnResult;
   sessions: SessionsResult[];
@@ -36,14 +36,4 @@ export async function runLive(options: LiveOptions): Promise<LiveReport> {
     sessions.push(await withOwnStack(stackOf(router), (stack) => benchSessions(stack, router, options)));
   }
   return { machine: machine(), ...first, sessions };
-}
-
-function machine(): LiveReport['machine'] {
-  const cpu = os.cpus()[0]?.model.trim() ?? 'unknown';
-  return {
-    cpu,
-    cpus: os.availableParallelism(),
-    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
-    node: process.versions.node,
-  };
 }

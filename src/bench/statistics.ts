@@ -12,15 +12,16 @@ export interface Spread {
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   return {
-    min: quantile(sorted, 0),
-    median: quantile(sorted, 0.5),
-    p95: quantile(sorted, 0.95),
-    max: quantile(sorted, 1),
+    min: quantileOf(sorted, 0),
+    median: quantileOf(sorted, 0.5),
+    p95: quantileOf(sorted, 0.95),
+    max: quantileOf(sorted, 1),
     count: sorted.length,
   };
 }
 
-function quantile(sorted: readonly number[], share: number): number {
+/** Of values in ascending order; those between two samples are interpolated. */
+export function quantileOf(sorted: readonly number[], share: number): number {
   const at = share * (sorted.length - 1);
   const low = sorted[Math.floor(at)] ?? Number.NaN;
   const high = sorted[Math.ceil(at)] ?? Number.NaN;

@@ -68,7 +68,7 @@ export function opening(script: SessionScript): EngineMessage[] {
 }
 
 /** xorshift32: small, seeded, the same everywhere. */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = (seed * 2654435761) >>> 0 || 1;
   return () => {
     state ^= state << 13;

@@ -8,6 +8,8 @@ export interface AdminActions {
   stop(options: { isGraceful: boolean }): void;
   /** Removes the pages of a tier, or of all; resolves with their number. */
   clearCache(tier?: PageTier): Promise<number>;
+  /** Forgets the delays of the event loop so far: a measurement begins. */
+  restartEventLoop(): void;
 }
 
 export interface AdminServer {
@@ -50,6 +52,11 @@ function handle(
   if (path === '/admin/stop' && request.method === 'POST') {
     answer(response, 202, { stopping: true });
     actions.stop({ isGraceful: !(query ?? '').includes('now=1') });
+    return;
+  }
+  if (path === '/admin/event-loop/restart' && request.method === 'POST') {
+    actions.restartEventLoop();
+    answer(response, 200, { restarted: true });
     return;
   }
   if (path === '/admin/cache/clear' && request.method === 'POST') {

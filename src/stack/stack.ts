@@ -13,8 +13,9 @@ import { watchAttached } from '../supervisor/attached.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
 import type { SupervisorService } from '../supervisor/types.js';
 import { createBus, type TelemetryBus } from '../telemetry/bus.js';
+import { EventLoopGauge } from '../telemetry/event-loop.js';
 import { createSnapshotStore, type SnapshotStore } from '../telemetry/snapshot.js';
-import type { TelemetryEvent } from '../telemetry/types.js';
+import type { ProcessSnapshot, TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
@@ -44,6 +45,7 @@ export class Stack {
   readonly #options: StackOptions;
   readonly #bus: TelemetryBus;
   readonly #store: SnapshotStore;
+  readonly #eventLoop = new EventLoopGauge();
   #gateway: Gateway | undefined;
   #admin: AdminServer | undefined;
   #supervisor: SupervisorService | undefined;
@@ -57,17 +59,20 @@ export class Stack {
     this.#options = options;
     this.url = `http://${spec.host}:${spec.port}`;
     this.#bus = createBus({ now: Date.now });
-    this.#store = createSnapshotStore({
-      name: spec.name,
-      pid: process.pid,
-      url: this.url,
-      recipe: spec.plan.recipe,
-      variant: spec.plan.variant,
-      model: spec.plan.servedModel,
-      router: routerName(spec.router),
-      startedAt: spec.askedAt,
-      isSimulated: spec.plan.engine === 'simulator',
-    });
+    this.#store = createSnapshotStore(
+      {
+        name: spec.name,
+        pid: process.pid,
+        url: this.url,
+        recipe: spec.plan.recipe,
+        variant: spec.plan.variant,
+        model: spec.plan.servedModel,
+        router: routerName(spec.router),
+        startedAt: spec.askedAt,
+        isSimulated: spec.plan.engine === 'simulator',
+      },
+      () => processSnapshot(this.#eventLoop),
+    );
     this.#bus.subscribe((event) => this.#store.apply(event));
   }
 
@@ -90,6 +95,8 @@ export class Stack {
     await this.#startWorkers(await adapter.prepare(placed, tell), workers);
     this.#step(`tokenizer: ${await checkPrompt(prompt, placed, workers)}`);
     this.#isReady = true;
+    // Loading a tokenizer takes the loop for a moment; nobody is served yet.
+    this.#eventLoop.restart();
     this.#bus.emit({ type: 'stack.state', state: 'ready' });
     // An attached engine may be down while the stack is up.
     this.#judge(workers);
@@ -107,6 +114,7 @@ export class Stack {
     await this.#tiers?.close();
     removeMemoryTier(this.#tierPlans, this.#spec.paths, this.#spec.name);
     await this.#admin?.close();
+    this.#eventLoop.close();
   }
 
   #placeTiers(plan: Plan, emit: (event: TelemetryEvent) => void): Plan {
@@ -172,6 +180,7 @@ export class Stack {
     this.#admin = await listenAdmin(this.#options.adminSocket, gateway.adminListener, {
       stop: this.#options.onStopAsked,
       clearCache: async (tier) => (await this.#tiers?.clear(tier)) ?? 0,
+      restartEventLoop: () => this.#eventLoop.restart(),
     });
   }
 
@@ -222,4 +231,9 @@ export class Stack {
   #step(text: string): void {
     this.#options.report({ type: 'step', text });
   }
+}
+
+function processSnapshot(eventLoop: EventLoopGauge): ProcessSnapshot {
+  const { rss, heapUsed } = process.memoryUsage();
+  return { eventLoopMs: eventLoop.summary(), memory: { residentBytes: rss, heapUsedBytes: heapUsed } };
 }

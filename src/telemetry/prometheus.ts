@@ -13,6 +13,7 @@ export function prometheusText(snapshot: Snapshot): string {
     ...latencyMetrics(snapshot),
     ...workerMetrics(snapshot),
     ...cacheMetrics(snapshot),
+    ...processMetrics(snapshot),
   ];
   return `${metrics.flatMap(metricLines).join('\n')}\n`;
 }
@@ -140,6 +141,30 @@ function cacheMetrics({ tiers, index, router }: Snapshot): Metric[] {
       [[{ policy: router.policy }, router.faults]],
     ],
     ['dynamo_router_event_gaps_total', 'counter', 'Gaps in the event feeds.', [[{}, index.gaps]]],
+  ];
+}
+
+function processMetrics({ eventLoopMs, memory, stack }: Snapshot): Metric[] {
+  const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1000);
+  return [
+    [
+      'dynamo_stack_event_loop_delay_seconds',
+      'gauge',
+      "How late the stack's event loop is, over the last one to two minutes.",
+      [
+        [{ model: stack.model, quantile: '0.5' }, seconds(eventLoopMs.p50)],
+        [{ model: stack.model, quantile: '0.99' }, seconds(eventLoopMs.p99)],
+        [{ model: stack.model, quantile: '0.999' }, seconds(eventLoopMs.p999)],
+        [{ model: stack.model, quantile: '1' }, seconds(eventLoopMs.max)],
+      ],
+    ],
+    [
+      'dynamo_stack_resident_memory_bytes',
+      'gauge',
+      "Memory of the stack's process.",
+      [[{}, memory.residentBytes]],
+    ],
+    ['dynamo_stack_heap_used_bytes', 'gauge', 'JavaScript heap in use.', [[{}, memory.heapUsedBytes]]],
   ];
 }
 

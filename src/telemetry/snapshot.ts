@@ -4,7 +4,7 @@ import { Histogram } from './histogram.js';
 import { type RequestRow, RequestTable } from './request-table.js';
 import { RollingSum } from './rolling.js';
 import { SessionTable } from './session-table.js';
-import type { Snapshot, StampedEvent, TierSnapshot } from './types.js';
+import type { ProcessSnapshot, Snapshot, StampedEvent, TierSnapshot } from './types.js';
 import { WorkerTable } from './worker-table.js';
 
 export type StackIdentity = Omit<Snapshot['stack'], 'state'>;
@@ -13,6 +13,10 @@ const MINUTE_MS = 60_000;
 const HISTORY_BUCKET_MS = 5_000;
 const HISTORY_BUCKETS = 60;
 const WARNINGS_KEPT = 20;
+const UNKNOWN_PROCESS: ProcessSnapshot = {
+  eventLoopMs: { p50: null, p99: null, p999: null, max: null },
+  memory: { residentBytes: 0, heapUsedBytes: 0 },
+};
 
 export interface SnapshotStore {
   apply(event: StampedEvent): void;
@@ -23,8 +27,12 @@ export interface SnapshotStore {
   readonly histograms: Record<keyof Snapshot['latency'], Histogram>;
 }
 
-export function createSnapshotStore(identity: StackIdentity): SnapshotStore {
-  return new Store(identity);
+/** `readProcess` gives the state of the stack's process whenever a snapshot is taken. */
+export function createSnapshotStore(
+  identity: StackIdentity,
+  readProcess: () => ProcessSnapshot = () => UNKNOWN_PROCESS,
+): SnapshotStore {
+  return new Store(identity, readProcess);
 }
 
 class Store implements SnapshotStore {
@@ -49,9 +57,12 @@ class Store implements SnapshotStore {
   #warnings: Snapshot['warnings'] = [];
   #history: { bucket: number; values: number[] }[] = [];
 
-  constructor(identity: StackIdentity) {
+  readonly #readProcess: () => ProcessSnapshot;
+
+  constructor(identity: StackIdentity, readProcess: () => ProcessSnapshot) {
     this.#stack = { ...identity, state: 'starting' };
     this.#router = { policy: identity.router, faults: 0, lastFault: null };
+    this.#readProcess = readProcess;
   }
 
   setUrl(url: string): void {
@@ -100,6 +111,7 @@ class Store implements SnapshotStore {
       version: 1,
       at: now,
       stack: { ...this.#stack },
+      ...this.#readProcess(),
       workers,
       requests: { ...this.#counts, active: this.#requests.active, queued: this.#requests.queued },
       tokens: { ...this.#tokens },

@@ -75,6 +75,21 @@ export interface LatencySummary {
   count: number;
 }
 
+/** How late the event loop is, in milliseconds. Null before the first sample. */
+export interface EventLoopSummary {
+  p50: number | null;
+  p99: number | null;
+  p999: number | null;
+  max: number | null;
+}
+
+/** The stack's own process. */
+export interface ProcessSnapshot {
+  /** Over the last one to two minutes. */
+  eventLoopMs: EventLoopSummary;
+  memory: { residentBytes: number; heapUsedBytes: number };
+}
+
 export interface WorkerSnapshot {
   id: string;
   engine: string;
@@ -142,7 +157,7 @@ export interface RequestSnapshot {
   startedAt: number;
 }
 
-export interface Snapshot {
+export interface Snapshot extends ProcessSnapshot {
   version: 1;
   at: number;
   stack: {

@@ -28,6 +28,8 @@ export function snapshotOf({
       startedAt: START,
       isSimulated: false,
     },
+    eventLoopMs: { p50: 0.1, p99: 1, p999: 3, max: 5 },
+    memory: { residentBytes: 120_000_000, heapUsedBytes: 30_000_000 },
     workers: Array.from({ length: workers }, (_, index) => workerOf(index)),
     requests: { total: requests, failed: 0, cancelled: 1, rejected: 0, active: isUsed ? 1 : 0, queued: 0 },
     tokens: isUsed
