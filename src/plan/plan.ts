@@ -175,8 +175,10 @@ function modelRef(variant: Variant, { modelFile }: PlanOptions): ModelRef {
 }
 
 function suggest(refused: Recipe, host: HostSnapshot, { alternatives = [] }: PlanOptions): string | null {
-  const fitting = alternatives.find(
-    (other) => other.name !== refused.name && refusalsOf(other, host).length === 0,
-  );
+  const size = ({ model }: Recipe): number => model.parameters?.total_b ?? 0;
+  // The largest that fits is the nearest to what was asked for.
+  const fitting = [...alternatives]
+    .sort((a, b) => size(b) - size(a))
+    .find((other) => other.name !== refused.name && refusalsOf(other, host).length === 0);
   return fitting === undefined ? null : `\`--recipe ${fitting.name}\` runs here.`;
 }
