@@ -89,6 +89,12 @@ export const ERRORS = {
     'Worker {worker} was lost before the answer was complete: {detail}',
     'Send the request again.',
   ),
+  no_summary: entry(
+    502,
+    1,
+    'The model gave no summary of the conversation.',
+    'Send the request again, or have the client summarise.',
+  ),
   engine_timeout: entry(
     504,
     1,

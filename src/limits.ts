@@ -33,6 +33,10 @@ export const LIMITS = {
   socketBufferBytes: 64 * 1024,
   /** Responses one WebSocket connection can go on from without `store`: the chain in work and its warm-up. */
   socketResponses: 8,
+  /** Characters of the user's own turns that a compaction keeps word for word: some 20k tokens, as Codex keeps itself. */
+  compactKeptChars: 80_000,
+  /** Output bound of a summary when the client gives none. */
+  compactSummaryTokens: 8_192,
   /** Idle time after which a client's connection is closed; agents pause for minutes between turns. */
   keepAliveMs: 75_000,
   /** Time for the headers of a request to arrive. */

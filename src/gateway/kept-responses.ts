@@ -1,4 +1,5 @@
 /** Kept answers of `/v1/responses`: read, list their input, delete. */
+import { inputItemId } from '../dialects/responses/item-ids.js';
 import { DynamoError } from '../errors.js';
 import { keptFor } from './kept-view.js';
 import type { GatewayRoom } from './room.js';
@@ -21,7 +22,7 @@ export function serveKept({ request, response, params, path }: HttpCall, room: G
     sendJson(response, 200, kept.response);
     return;
   }
-  const data = kept.inputItems.map((item, index) => ({ id: `item_${id}_${index}`, ...(item as object) }));
+  const data = kept.inputItems.map((item, index) => ({ id: inputItemId(id, index), ...(item as object) }));
   sendJson(response, 200, {
     object: 'list',
     data,

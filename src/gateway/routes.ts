@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chatDialect } from '../dialects/chat/chat.js';
 import { completionsDialect } from '../dialects/completions/completions.js';
 import { messagesDialect } from '../dialects/messages/messages.js';
+import { compactDialect } from '../dialects/responses/compact.js';
 import { responsesDialect } from '../dialects/responses/responses.js';
 import type { Dialect } from '../dialects/types.js';
 import { DynamoError } from '../errors.js';
@@ -47,6 +48,7 @@ const ROUTES: [methods: string, path: string, handle: Handler, access?: 'open'][
   ['POST', '/v1/messages/count_tokens', serveCount(messagesDialect)],
   ['POST', '/v1/responses', serve(responsesDialect)],
   ['POST', '/v1/responses/input_tokens', serveCount(responsesDialect)],
+  ['POST', '/v1/responses/compact', serve(compactDialect)],
   ['GET DELETE', '/v1/responses/{id}', serveKept],
   ['GET', '/v1/responses/{id}/input_items', serveKept],
   ['GET HEAD', '/v1/models', serveModels],

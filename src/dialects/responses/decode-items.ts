@@ -5,6 +5,8 @@ import { imageFromUrl } from '../images.js';
 import { argumentText, freeformArguments } from '../tools.js';
 import type { TurnList } from '../turns.js';
 import type { DecodeContext } from '../types.js';
+import { summaryBlocks } from './compaction.js';
+import { addHostedItem } from './hosted-items.js';
 import { reasoningText } from './reasoning-blob.js';
 import { flatName } from './tool-names.js';
 
@@ -33,9 +35,26 @@ export function addItem(turns: TurnList, item: unknown, at: string, context: Dec
         isError: false,
       });
       break;
+    case 'compaction':
+    case 'compaction_summary':
+      addSummary(turns, item, context);
+      break;
+    // Asked for at the end, by `decode`; tools are declared with the others.
+    case 'compaction_trigger':
+    case 'additional_tools':
+    case 'mcp_list_tools':
+      break;
     default:
-      context.warn('item_ignored', `an item of type ${shown(type)} was left out`);
+      if (!addHostedItem(turns, item))
+        context.warn('item_ignored', `an item of type ${shown(type)} was left out`);
   }
+}
+
+/** What somebody else made of a conversation cannot be read; the rest of the input stands for itself. */
+function addSummary(turns: TurnList, item: Fields, context: DecodeContext): void {
+  const blocks = summaryBlocks(item['encrypted_content']);
+  if (blocks === undefined) context.warn('item_ignored', 'a compaction made elsewhere cannot be read here');
+  else turns.user(blocks);
 }
 
 function addMessage(turns: TurnList, item: Fields, at: string): void {

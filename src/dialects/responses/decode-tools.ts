@@ -11,14 +11,36 @@ export interface ResponsesTools {
   names: ToolNames;
 }
 
-/** Tools that OpenAI's servers run are left out with a warning; a namespace becomes one function per member. */
-export function decodeResponsesTools(body: Fields, context: DecodeContext): ResponsesTools {
+/**
+ * Tools that OpenAI's servers run are left out with a warning; a namespace becomes one function per member. Items of
+ * the input may bring further tools; one declared already stays as it was declared.
+ */
+export function decodeResponsesTools(
+  body: Fields,
+  inputItems: readonly unknown[],
+  context: DecodeContext,
+): ResponsesTools {
   const names: ToolNames = new Map();
   const declare = new Declarations(names, context);
-  const tools = (listField(body, 'tools') ?? []).flatMap((tool, index) =>
+  const declared = (listField(body, 'tools') ?? []).flatMap((tool, index) =>
     declare.tool(tool, `tools[${index}]`, null),
   );
+  const known = new Set(declared.map(({ name }) => name));
+  const brought = broughtTools(inputItems)
+    .flatMap(({ tool, at }) => declare.tool(tool, at, null))
+    .filter(({ name }) => !known.has(name) && known.add(name));
+  const tools = [...declared, ...brought];
   return { ...chosen(body['tool_choice'], tools, context), names };
+}
+
+/** Tools of `additional_tools` and of what a tool search found. */
+function broughtTools(inputItems: readonly unknown[]): { tool: unknown; at: string }[] {
+  return inputItems.flatMap((item, index) => {
+    if (!isFields(item)) return [];
+    if (item['type'] !== 'additional_tools' && item['type'] !== 'tool_search_output') return [];
+    const at = `input[${index}].`;
+    return (listField(item, 'tools', at) ?? []).map((tool, place) => ({ tool, at: `${at}tools[${place}]` }));
+  });
 }
 
 class Declarations {
@@ -54,6 +76,9 @@ class Declarations {
   }
 }
 
+/** Choices that name a tool which can be called here; the others are of tools that were left out. */
+const NAMED_CHOICES = new Set(['function', 'custom']);
+
 function chosen(
   choice: unknown,
   tools: Tool[],
@@ -67,7 +92,7 @@ function chosen(
     const names = new Set((listField(choice, 'tools', 'tool_choice.') ?? []).map(flatNameOf));
     return { tools: tools.filter(({ name }) => names.has(name)), toolChoice: modeChoice(choice['mode']) };
   }
-  const name = flatNameOf(choice);
+  const name = NAMED_CHOICES.has(String(choice['type'] ?? 'function')) ? flatNameOf(choice) : undefined;
   if (name === undefined) {
     context.warn('tool_choice_ignored', 'this kind of tool_choice is not available here; auto is used');
     return { tools, toolChoice: { kind: 'auto' } };

@@ -8,6 +8,7 @@ import {
   type Fields,
   invalid,
   isFields,
+  listField,
   numberField,
   objectField,
   requiredText,
@@ -21,20 +22,25 @@ import { reasoningOf } from '../reasoning.js';
 import { decodeSampling, engineFieldsOf, stopOf } from '../sampling.js';
 import { TurnList } from '../turns.js';
 import type { DecodeContext } from '../types.js';
+import { askForSummary } from './compaction.js';
 import { addItem } from './decode-items.js';
 import { decodeResponsesTools } from './decode-tools.js';
+import { resolveReferences } from './references.js';
 import type { ResponsesState } from './state.js';
 
 /** Throws `invalid_request` or `unsupported` naming the field. */
 export function decodeResponses(value: unknown, context: DecodeContext): CommonRequest {
   const body = bodyFields(value);
   refuseMissing(body);
-  const inputItems = inputOf(body);
-  const { messages, history } = conversation(body, inputItems, context);
-  const { tools, toolChoice, names } = decodeResponsesTools(body, context);
+  warnIgnored(body, context);
+  const inputItems = resolveReferences(inputOf(body), context);
+  const last = inputItems.at(-1);
+  const isCompaction = isFields(last) && last['type'] === 'compaction_trigger';
+  const { messages, history } = conversation(body, { inputItems, isCompaction }, context);
+  const { tools, toolChoice, names } = decodeResponsesTools(body, inputItems, context);
   const isPrewarm = booleanField(body, 'generate') === false;
   const asked = numberField(body, 'max_output_tokens', { min: 1, isInteger: true });
-  const maxTokens = isPrewarm ? 1 : asked;
+  const maxTokens = isPrewarm ? 1 : (asked ?? (isCompaction ? LIMITS.compactSummaryTokens : undefined));
   const reasoning = objectField(body, 'reasoning') ?? {};
   const include = textsField(body, 'include');
   const state: ResponsesState = {
@@ -44,6 +50,7 @@ export function decodeResponses(value: unknown, context: DecodeContext): CommonR
     toolNames: names,
     isKept: booleanField(body, 'store') ?? true,
     isPrewarm,
+    isCompaction,
     wantsSummary: typeof (reasoning['summary'] ?? reasoning['generate_summary']) === 'string',
     wantsEncrypted: include.includes('reasoning.encrypted_content'),
   };
@@ -53,12 +60,13 @@ export function decodeResponses(value: unknown, context: DecodeContext): CommonR
     model: requiredText(body, 'model'),
     input: { kind: 'chat', messages },
     tools,
-    toolChoice,
+    // The tools stay in the prompt of a summary, so that what is cached of the conversation is found.
+    toolChoice: isCompaction ? { kind: 'auto' } : toolChoice,
     parallelToolCalls: booleanField(body, 'parallel_tool_calls') ?? true,
     sampling: decodeSampling(body),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     stop: stopOf(body, 'stop'),
-    format: formatOf(body),
+    format: isCompaction ? { kind: 'text' } : formatOf(body),
     n: 1,
     reasoning: reasoningOf({ effort: textField(reasoning, 'effort', 'reasoning.') }),
     stream: booleanField(body, 'stream') ?? false,
@@ -78,7 +86,18 @@ function refuseMissing(body: Fields): void {
   if (isFields(body['prompt'])) throw unsupported('prompt', 'prompt templates are not stored here');
 }
 
-function inputOf(body: Fields): unknown[] {
+/** Accepted, because an answer without them is right as well. */
+function warnIgnored(body: Fields, context: DecodeContext): void {
+  if (listField(body, 'context_management')?.length)
+    context.warn(
+      'field_ignored',
+      'context_management: send compaction_trigger, or call /v1/responses/compact',
+    );
+  if (body['truncation'] === 'auto')
+    context.warn('field_ignored', 'truncation: a prompt over the limit is refused, never cut');
+}
+
+export function inputOf(body: Fields): unknown[] {
   const { input } = body;
   if (typeof input === 'string') {
     return [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }];
@@ -92,7 +111,7 @@ function inputOf(body: Fields): unknown[] {
 /** `instructions` hold for this request alone and are no part of what is kept. */
 function conversation(
   body: Fields,
-  inputItems: readonly unknown[],
+  { inputItems, isCompaction }: { inputItems: readonly unknown[]; isCompaction: boolean },
   context: DecodeContext,
 ): { messages: Message[]; history: Message[] } {
   const said = new TurnList();
@@ -111,6 +130,7 @@ function conversation(
   const instructions = textField(body, 'instructions');
   if (instructions !== undefined && instructions !== '') turns.system([{ type: 'text', text: instructions }]);
   turns.again(said.messages);
+  if (isCompaction) askForSummary(turns);
   // Codex probes with an empty input: a chat needs one turn.
   if (turns.messages.every(({ role }) => role === 'system')) turns.user([{ type: 'text', text: '' }]);
   return { messages: turns.messages, history: said.messages };

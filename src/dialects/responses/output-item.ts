@@ -1,6 +1,7 @@
 /** One output item while it grows: the events of its life and its object at any moment. */
 import { isFields } from '../fields.js';
 import { freeformText } from '../tools.js';
+import { summaryBlob } from './compaction.js';
 import { reasoningBlob } from './reasoning-blob.js';
 import type { ToolOrigin } from './tool-names.js';
 
@@ -10,7 +11,7 @@ export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
 /** Its id and place are the same in every event and in the final response. */
 export interface OutputItem {
-  readonly kind: 'message' | 'reasoning' | 'call';
+  readonly kind: 'message' | 'reasoning' | 'call' | 'compaction';
   /** Events that announce it. */
   open(): ResponseEvent[];
   /** Events for more text or arguments. */
@@ -139,6 +140,35 @@ export class ReasoningItem extends Growing implements OutputItem {
     return this.wants.summary
       ? this.at(`response.reasoning_summary_text.${what}`, { summary_index: 0, ...more })
       : this.at(`response.reasoning_text.${what}`, { content_index: 0, ...more });
+  }
+}
+
+/** A summary is opaque, so nothing of it is told before it is whole. */
+export class CompactionItem extends Growing implements OutputItem {
+  readonly kind = 'compaction';
+
+  open(): ResponseEvent[] {
+    return [this.added()];
+  }
+
+  grow(): ResponseEvent[] {
+    return [];
+  }
+
+  close(status: ItemStatus): ResponseEvent[] {
+    return [this.done(status)];
+  }
+
+  object(): Record<string, unknown> {
+    return { id: this.id, type: 'compaction', encrypted_content: summaryBlob(this.summary) };
+  }
+
+  constructor(
+    id: string,
+    place: number,
+    private readonly summary: string,
+  ) {
+    super(id, place);
   }
 }
 

@@ -1,10 +1,12 @@
 /** One answer of `/v1/responses`: stream events in, response events out, the response object at any moment. */
-import type { DynamoError } from '../../errors.js';
-import type { CommonRequest, StopReason, StreamEvent, Usage } from '../../request/types.js';
-import { AnswerBuilder, assistantTurn } from '../answer.js';
+import { DynamoError } from '../../errors.js';
+import type { CommonRequest, Message, StopReason, StreamEvent, Usage } from '../../request/types.js';
+import { AnswerBuilder, assistantTurn, textOf } from '../answer.js';
 import type { EncodeContext } from '../types.js';
+import { compactedTurns } from './compaction.js';
 import {
   CallItem,
+  CompactionItem,
   type ItemStatus,
   MessageItem,
   type OutputItem,
@@ -12,7 +14,7 @@ import {
   type ResponseEvent,
 } from './output-item.js';
 import { type ResponseStatus, responseId, responseObject } from './response-object.js';
-import { stateOf } from './state.js';
+import { type ResponsesState, stateOf } from './state.js';
 import { originOf } from './tool-names.js';
 
 export type { ResponseEvent };
@@ -25,12 +27,13 @@ const INCOMPLETE: Partial<Record<StopReason, string>> = {
 export class ResponsesRun {
   readonly #request: CommonRequest;
   readonly #context: EncodeContext;
+  readonly #state: ResponsesState;
   readonly #items: OutputItem[] = [];
   /** Items not done yet; more than one only while parallel calls grow side by side. */
   readonly #open = new Set<OutputItem>();
   readonly #calls = new Map<number, CallItem>();
   readonly #answer = new AnswerBuilder();
-  /** A prewarm has no output: the one token it costs is dropped here. */
+  /** A prewarm has no output, a summary is told when it is whole. */
   readonly #isSilent: boolean;
   #isStarted = false;
   #reason: StopReason = 'stop';
@@ -41,12 +44,14 @@ export class ResponsesRun {
   constructor(request: CommonRequest, context: EncodeContext) {
     this.#request = request;
     this.#context = context;
-    this.#isSilent = stateOf(request).isPrewarm;
+    this.#state = stateOf(request);
+    this.#isSilent = this.#state.isPrewarm || this.#state.isCompaction;
   }
 
   push(event: StreamEvent): ResponseEvent[] {
-    if ('choice' in event && (event.choice !== 0 || this.#isSilent)) return [];
+    if ('choice' in event && event.choice !== 0) return [];
     this.#answer.push(event);
+    if ('choice' in event && this.#isSilent) return [];
     switch (event.type) {
       case 'start':
         return this.#start();
@@ -62,7 +67,10 @@ export class ResponsesRun {
         this.#reason = event.reason;
         return this.#closeAll(INCOMPLETE[event.reason] === undefined ? 'completed' : 'incomplete');
       case 'usage':
-        this.#usage = this.#isSilent ? { ...event.usage, outputTokens: 0, reasoningTokens: 0 } : event.usage;
+        // The one token a prewarm costs is no output of its own.
+        this.#usage = this.#state.isPrewarm
+          ? { ...event.usage, outputTokens: 0, reasoningTokens: 0 }
+          : event.usage;
         return [];
       case 'done':
         return this.#finish();
@@ -106,7 +114,7 @@ export class ResponsesRun {
       const isGrowing = item instanceof CallItem && !item.isWhole;
       if (!isGrowing) out.push(...this.#close(item, 'completed'));
     }
-    const origin = originOf(stateOf(this.#request).toolNames, event.name);
+    const origin = originOf(this.#state.toolNames, event.name);
     const item = new CallItem(this.#id(origin.isFreeform ? 'ctc' : 'fc'), this.#items.length, {
       callId: event.id,
       origin,
@@ -120,7 +128,7 @@ export class ResponsesRun {
   }
 
   #reasoningItem(): OutputItem {
-    const { wantsSummary, wantsEncrypted } = stateOf(this.#request);
+    const { wantsSummary, wantsEncrypted } = this.#state;
     const wants = { summary: wantsSummary, encrypted: wantsEncrypted };
     return new ReasoningItem(this.#id('rs'), this.#items.length, wants);
   }
@@ -143,13 +151,26 @@ export class ResponsesRun {
   }
 
   #finish(): ResponseEvent[] {
-    const out = [...this.#start(), ...this.#closeAll('completed')];
+    const out = [...this.#start(), ...this.#compact(), ...this.#closeAll('completed')];
     const isWhole = INCOMPLETE[this.#reason] === undefined;
     this.#status = isWhole ? 'completed' : 'incomplete';
     const response = this.response();
     this.#keep(response);
     out.push({ type: isWhole ? 'response.completed' : 'response.incomplete', response });
     return out;
+  }
+
+  /** Throws `no_summary`. */
+  #compact(): ResponseEvent[] {
+    if (!this.#state.isCompaction) return [];
+    return this.#add(new CompactionItem(this.#id('cmp'), this.#items.length, this.#summary()));
+  }
+
+  #summary(): string {
+    const [choice] = this.#answer.answer().choices;
+    const text = choice === undefined ? '' : textOf(choice).trim();
+    if (text === '') throw new DynamoError('no_summary');
+    return choice?.reason === 'length' ? `${text}\n[The summary was cut here.]` : text;
   }
 
   #fail(error: DynamoError): ResponseEvent[] {
@@ -161,10 +182,18 @@ export class ResponsesRun {
   }
 
   #keep(response: Record<string, unknown>): void {
-    const { isKept: isStored, inputItems, history } = stateOf(this.#request);
-    const [choice] = this.#answer.answer().choices;
-    const messages = choice === undefined || this.#isSilent ? history : [...history, assistantTurn(choice)];
+    const { isKept: isStored, inputItems } = this.#state;
+    const messages = this.#conversation();
     this.#context.keep?.({ id: responseId(this.#request), isStored, response, inputItems, messages });
+  }
+
+  /** The conversation as the next request goes on from it. */
+  #conversation(): Message[] {
+    const { history, isPrewarm, isCompaction } = this.#state;
+    if (isPrewarm) return history;
+    if (isCompaction) return compactedTurns(history, this.#summary());
+    const [choice] = this.#answer.answer().choices;
+    return choice === undefined ? history : [...history, assistantTurn(choice)];
   }
 
   #id(prefix: string): string {

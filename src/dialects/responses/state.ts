@@ -13,6 +13,8 @@ export interface ResponsesState {
   isKept: boolean;
   /** `generate: false`: the prompt is computed and nothing is said. */
   isPrewarm: boolean;
+  /** The answer is a summary of the conversation, as one `compaction` item. */
+  isCompaction: boolean;
   /** Reasoning goes into `summary` when the client asked for one, else into `content`. */
   wantsSummary: boolean;
   /** Reasoning also goes into `encrypted_content`, to be sent back. */
