@@ -8,7 +8,6 @@ import {
   type Fields,
   invalid,
   isFields,
-  listField,
   numberField,
   objectField,
   requiredText,
@@ -88,7 +87,8 @@ function refuseMissing(body: Fields): void {
 
 /** Accepted, because an answer without them is right as well. */
 function warnIgnored(body: Fields, context: DecodeContext): void {
-  if (listField(body, 'context_management')?.length)
+  const { context_management: management } = body;
+  if (isFields(management) || (Array.isArray(management) && management.length > 0))
     context.warn(
       'field_ignored',
       'context_management: send compaction_trigger, or call /v1/responses/compact',
