@@ -6,12 +6,12 @@
  * Unicode noncharacters, which no real text has; when the marked text without its marks is not the prompt itself,
  * the template did notice and the caller must not use the places.
  */
-import type { EngineMessage } from '../request/engine-body.js';
+import type { EngineMessage, EngineTool } from '../request/engine-body.js';
 import type { RegionKind } from './types.js';
 
 /** A text that was marked. */
 export interface MarkedPart {
-  /** Index of the engine message. */
+  /** Index of the engine message, -1 for tools. */
   message: number;
   kind: RegionKind;
   text: string;
@@ -37,10 +37,11 @@ export function hasMarkCharacters(text: string): boolean {
   return text.includes(OPEN) || text.includes(CLOSE);
 }
 
-export function markMessages(messages: readonly EngineMessage[]): {
-  messages: EngineMessage[];
-  parts: MarkedPart[];
-} {
+/** Marks every content of the messages, and the names of the first and the last tool. */
+export function markChat(
+  messages: readonly EngineMessage[],
+  tools: readonly EngineTool[],
+): { messages: EngineMessage[]; tools: EngineTool[]; parts: MarkedPart[] } {
   const parts: MarkedPart[] = [];
   const mark = (text: string, message: number, kind: RegionKind): string => {
     const at = quietPlace(text);
@@ -48,7 +49,14 @@ export function markMessages(messages: readonly EngineMessage[]): {
     parts.push({ message, kind, text, at });
     return `${text.slice(0, at)}${encodeMark(parts.length - 1)}${text.slice(at)}`;
   };
-  return { messages: messages.map((message, index) => markMessage(message, index, mark)), parts };
+  return {
+    messages: messages.map((message, index) => markMessage(message, index, mark)),
+    tools: tools.map((tool, index) => {
+      if (index > 0 && index < tools.length - 1) return tool;
+      return { ...tool, function: { ...tool.function, name: mark(tool.function.name, -1, 'tools') } };
+    }),
+    parts,
+  };
 }
 
 /** Removes the marks and tells where they were, in order. */

@@ -1,8 +1,8 @@
 /** Cuts a rendered chat into spans of one kind and message each. Offsets are UTF-16; the spans tile the text. */
 import { type ChatTemplate, renderChat } from '../model/chat-template.js';
 import type { EngineMessage, EngineTool } from '../request/engine-body.js';
-import { type FoundMark, hasMarkCharacters, markMessages, stripMarks } from './marks.js';
-import { type TurnClosings, turnClosings } from './turn-frames.js';
+import { type FoundMark, hasMarkCharacters, markChat, stripMarks } from './marks.js';
+import { openingBefore, type TurnFrames, turnFrames } from './turn-frames.js';
 import type { RegionKind } from './types.js';
 
 export interface TextSpan {
@@ -26,13 +26,25 @@ export interface RenderedChat {
 /** Null when the template reacted to being looked at, so that exact places are not known. */
 export function chatSpans(chat: RenderedChat): TextSpan[] | null {
   if (hasMarkCharacters(chat.text)) return null;
-  const marked = markMessages(chat.messages);
-  const { template, tools, kwargs } = chat;
-  const again = renderChat(template, { messages: marked.messages, tools, kwargs, addGenerationPrompt: true });
-  const { text, marks } = stripMarks(again, marked.parts);
-  if (text !== chat.text) return null;
-  const contents = contentSpans(chat.text, marks);
-  return joinSpans(paintTools(tileSpans(contents, chat), toolSpan(chat)));
+  // Where a template shows its tools in another form than as text, their marks are not found again.
+  const marks = foundMarks(chat, chat.tools) ?? foundMarks(chat, []);
+  if (marks === null) return null;
+  const isTool = ({ part }: FoundMark): boolean => part.kind === 'tools';
+  const contents = contentSpans(
+    chat.text,
+    marks.filter((mark) => !isTool(mark)),
+  );
+  const tiles = tileSpans(contents, chat);
+  return joinSpans(paintTools(tiles, toolSpan(chat, [...contents, ...tiles], marks.filter(isTool))));
+}
+
+/** Null when the marked chat is not the chat with marks. */
+function foundMarks(chat: RenderedChat, marked: readonly EngineTool[]): FoundMark[] | null {
+  const { messages, tools, parts } = markChat(chat.messages, marked);
+  const again = tryRender(chat, messages, marked.length === 0 ? chat.tools : tools);
+  if (again === null) return null;
+  const { text, marks } = stripMarks(again, parts);
+  return text === chat.text ? marks : null;
 }
 
 /** The whole content around each mark; where the template shortened it, as much as is left around the mark. */
@@ -65,12 +77,12 @@ function matchAfter(text: string, position: number, part: string, at: number): n
 
 /** Gives the template's own text between two contents to its neighbours. */
 function tileSpans(contents: readonly TextSpan[], chat: RenderedChat): TextSpan[] {
-  const closings = turnClosings(chat.template);
+  const frames = turnFrames(chat.template);
   const end = chat.text.length;
   const out: TextSpan[] = [];
   let open: TextSpan = { kind: 'system', message: -1, start: 0, end: 0 };
   for (const [index, span] of contents.entries()) {
-    const cut = index === 0 ? firstCut(span, chat, closings) : cutBetween(open, span, chat, closings);
+    const cut = index === 0 ? firstCut(span, chat, frames) : cutBetween(open, span, chat, frames);
     out.push({ ...open, end: cut });
     // A turn that begins with reasoning still opens with the template's text, which is not reasoning.
     const header = span.kind === 'reasoning' ? span.start : cut;
@@ -78,28 +90,35 @@ function tileSpans(contents: readonly TextSpan[], chat: RenderedChat): TextSpan[
     open = { ...span, start: header };
   }
   if (contents.length === 0) return [{ kind: 'conversation', message: -1, start: 0, end }];
-  const last = turnEnd(open, end, chat, closings);
-  return [...out, { ...open, end: last }, { kind: 'conversation', message: -1, start: last, end }];
+  const last = turnEnd(open, end, chat, frames);
+  return [...out, { ...open, end: last }, { kind: 'output', message: -1, start: last, end }];
 }
 
 /** Before the first content: a system turn the template added by itself, else all of it belongs to the first message. */
-function firstCut(first: TextSpan, chat: RenderedChat, closings: TurnClosings): number {
-  if (first.kind === 'system' || closings.system === '') return 0;
-  const at = chat.text.slice(0, first.start).lastIndexOf(closings.system);
-  return at < 0 ? 0 : at + closings.system.length;
+function firstCut(first: TextSpan, chat: RenderedChat, frames: TurnFrames): number {
+  if (first.kind === 'system' || frames.closings.system === '') return 0;
+  const at = chat.text.slice(0, first.start).lastIndexOf(frames.closings.system);
+  return at < 0 ? 0 : at + frames.closings.system.length;
 }
 
-function cutBetween(left: TextSpan, right: TextSpan, chat: RenderedChat, closings: TurnClosings): number {
-  if (left.message !== right.message) return turnEnd(left, right.start, chat, closings);
+function cutBetween(left: TextSpan, right: TextSpan, chat: RenderedChat, frames: TurnFrames): number {
+  if (left.message !== right.message) return turnStart(left, right, chat, frames);
   // Within a message the template's text goes to the conversation, so that reasoning is exactly the reasoning.
   return left.kind === 'reasoning' ? left.end : right.start;
+}
+
+/** Where the turn of `right` begins: at its role's opening text, else where the turn before it ends. */
+function turnStart(left: TextSpan, right: TextSpan, chat: RenderedChat, frames: TurnFrames): number {
+  const role = chat.messages[right.message]?.role ?? 'user';
+  const opening = openingBefore(chat.text, { from: left.end, to: right.start }, frames.openings[role]);
+  return opening > 0 ? right.start - opening : turnEnd(left, right.start, chat, frames);
 }
 
 /**
  * Where the turn of `left` ends before `limit`: after its role's closing text; else at the second special token
  * (the first one closes, the second one opens), or at the only one.
  */
-function turnEnd(left: TextSpan, limit: number, chat: RenderedChat, closings: TurnClosings): number {
+function turnEnd(left: TextSpan, limit: number, chat: RenderedChat, { closings }: TurnFrames): number {
   const role = chat.messages[left.message]?.role ?? 'user';
   const closing = closings[role];
   const at = closing === '' ? -1 : chat.text.slice(left.end, limit).lastIndexOf(closing);
@@ -108,18 +127,54 @@ function turnEnd(left: TextSpan, limit: number, chat: RenderedChat, closings: Tu
   return specials[1] ?? specials[0] ?? left.end;
 }
 
-/** What the tools add to the text: from the first to the last difference against the same chat without them. */
-function toolSpan(chat: RenderedChat): TextSpan | null {
+/**
+ * What the tools add to the text: from the first to the last difference against the same chat without them, but no
+ * content of a message. Some templates change their own system text too when there are tools, so the differences
+ * may begin long before the list, and end long after it.
+ */
+function toolSpan(
+  chat: RenderedChat,
+  others: readonly TextSpan[],
+  marks: readonly FoundMark[],
+): TextSpan | null {
   if (chat.tools.length === 0) return null;
-  const { template, messages, kwargs, text } = chat;
-  const bare = renderChat(template, { messages, tools: [], kwargs, addGenerationPrompt: true });
+  const bare = tryRender(chat, chat.messages, []);
+  const range = bare === null ? { start: 0, end: chat.text.length } : difference(bare, chat.text);
+  const first = marks[0];
+  if (first === undefined) return bare === null ? null : { kind: 'tools', message: -1, ...range };
+  // A template may name tools again further down.
+  const next = Math.min(...others.map(({ start }) => start).filter((start) => start > first.position));
+  const last = marks.findLast(({ position }) => position < next) ?? first;
+  for (const { start, end } of others) {
+    for (const border of [start, end]) {
+      if (border <= first.position) range.start = Math.max(range.start, border);
+      if (border > last.position) range.end = Math.min(range.end, border);
+    }
+  }
+  return range.end > range.start ? { kind: 'tools', message: -1, ...range } : null;
+}
+
+/** Where `text` is not `bare`, from the first difference to the last. */
+function difference(bare: string, text: string): { start: number; end: number } {
   let start = 0;
   while (start < bare.length && bare[start] === text[start]) start++;
   let tail = 0;
   const tailMax = Math.min(bare.length, text.length) - start;
   while (tail < tailMax && bare[bare.length - tail - 1] === text[text.length - tail - 1]) tail++;
-  const end = text.length - tail;
-  return end > start ? { kind: 'tools', message: -1, start, end } : null;
+  return { start, end: text.length - tail };
+}
+
+/** Null when the template refuses: some take no chat without tools. */
+function tryRender(
+  { template, kwargs }: RenderedChat,
+  messages: readonly EngineMessage[],
+  tools: readonly EngineTool[],
+): string | null {
+  try {
+    return renderChat(template, { messages, tools, kwargs, addGenerationPrompt: true });
+  } catch {
+    return null;
+  }
 }
 
 function paintTools(spans: readonly TextSpan[], tools: TextSpan | null): TextSpan[] {

@@ -18,7 +18,8 @@ const ALL: Record<string, Family> = { chatml: { source: CHATML, specials: SPECIA
 const models = new Map<string, LocalModel>();
 
 beforeAll(async () => {
-  for (const [name, family] of Object.entries(ALL)) models.set(name, await familyModel(name, family));
+  for (const [name, family] of Object.entries(ALL))
+    models.set(name, await familyModel(name.replace(/\W/g, '-'), family));
 });
 
 /** Region kinds, request messages and texts, in order. */
@@ -102,7 +103,7 @@ describe('a plain conversation', () => {
       ],
     ],
   ])('is cut at its turns: %s', (family, texts) => {
-    const kinds = ['system', 'conversation', 'conversation', 'conversation', 'conversation'];
+    const kinds = ['system', 'conversation', 'conversation', 'conversation', 'output'];
     expect(parts(family, chat(TALK))).toEqual(
       texts.map((text, index) => [kinds[index], index < 4 ? index : -1, text]),
     );
@@ -121,7 +122,7 @@ describe('a plain conversation', () => {
     expect(parts('chatml', chat([say('user', 'hello')]))).toEqual([
       ['system', -1, '<|im_start|>system\nYou are tiny.<|im_end|>\n'],
       ['conversation', 0, '<|im_start|>user\nhello<|im_end|>\n'],
-      ['conversation', -1, '<|im_start|>assistant\n'],
+      ['output', -1, '<|im_start|>assistant\n'],
     ]);
   });
 });
@@ -140,7 +141,7 @@ describe('tools', () => {
 
   it('are one where we describe them in text', () => {
     const all = parts('chatml', chat(asked, [LOOK]));
-    expect(all.map(([kind]) => kind)).toEqual(['system', 'tools', 'system', 'conversation', 'conversation']);
+    expect(all.map(([kind]) => kind)).toEqual(['system', 'tools', 'system', 'conversation', 'output']);
     expect(all[1]?.[2]).toContain('<tools>[{"type"');
     expect(all[2]?.[2]).toBe('<|im_end|>\n');
   });
@@ -182,7 +183,7 @@ describe('calls, results and reasoning', () => {
         2,
         '<|im_start|>user\n<tool_response>\nfound\n</tool_response>\n<tool_response>\nlost\n</tool_response><|im_end|>\n',
       ],
-      ['conversation', -1, '<|im_start|>assistant\n'],
+      ['output', -1, '<|im_start|>assistant\n'],
     ]);
   });
 
