@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   replay: ['router', 'retention', 'engines', 'telemetry', 'prompt', 'request'],
   tui: ['telemetry'],
   cli: ['telemetry'],
+  doctor: ['plan', 'recipes', 'model', 'engines', 'supervisor', 'stack', 'cli', 'cache'],
   bench: ['stack', 'cli', 'telemetry', 'router', 'prompt', 'engines', 'link', 'request', 'plan', 'model'],
 };
 
@@ -126,7 +127,7 @@ describe('documents', () => {
 });
 
 function allowed(room: string): string[] {
-  if (room === 'stack') return Object.keys(MAY_IMPORT).filter((name) => name !== 'tui');
+  if (room === 'stack') return Object.keys(MAY_IMPORT).filter((name) => name !== 'tui' && name !== 'doctor');
   if (room === 'commands')
     return [
       'cli',
@@ -140,6 +141,7 @@ function allowed(room: string): string[] {
       'telemetry',
       'tui',
       'agents',
+      'doctor',
     ];
   // stack's types and entry are what cli-side code may launch; nothing else imports stack.
   return [...(MAY_IMPORT[room] ?? [])];

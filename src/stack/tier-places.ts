@@ -49,7 +49,7 @@ export function reportSocket(paths: Paths, name: string): string {
 }
 
 /** One folder per stack and user, the same at every start, so that a stack that was killed finds its pages. */
-function memoryFolder(paths: Paths, name: string): string {
+export function memoryFolder(paths: Paths, name: string): string {
   const tag = createHash('sha256').update(stackRuntimeDir(paths, name)).digest('hex').slice(0, 12);
   const base = existsSync(SHARED_MEMORY) ? SHARED_MEMORY : os.tmpdir();
   return path.join(base, `dynamo-${process.getuid?.() ?? 0}-${tag}`);

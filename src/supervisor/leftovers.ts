@@ -18,6 +18,13 @@ export function reapLeftovers(entries: Leftover[]): number[] {
   return [...killed, ...killMarked(marks, new Set(killed))];
 }
 
+/** Pids that `reapLeftovers` would kill, what they forked included. Kills nothing. */
+export function findLeftovers(entries: Leftover[]): number[] {
+  const own = entries.filter(isOurs).map(({ pid }) => pid);
+  const marks = new Set(entries.flatMap(({ mark }) => mark ?? []));
+  return [...new Set([...own, ...markedPids(marks)])];
+}
+
 function isOurs(entry: Leftover): boolean {
   const facts = processFacts(entry.pid);
   if (facts === null || facts.isZombie || facts.startTime !== entry.startTime) return false;
@@ -42,10 +49,14 @@ function killGroup(pid: number): number[] {
 
 /** What a worker forked into another group, or left behind when it died itself; the pids that were killed. */
 export function killMarked(marks: ReadonlySet<string>, known: ReadonlySet<number> = new Set()): number[] {
+  return markedPids(marks).filter((pid) => !known.has(pid) && kill(pid));
+}
+
+function markedPids(marks: ReadonlySet<string>): number[] {
   if (marks.size === 0) return [];
   return allPids().filter((pid) => {
-    const mark = pid === process.pid || known.has(pid) ? null : environmentOf(pid, MARK_VARIABLE);
-    return mark !== null && marks.has(mark) && processFacts(pid)?.isZombie === false && kill(pid);
+    const mark = pid === process.pid ? null : environmentOf(pid, MARK_VARIABLE);
+    return mark !== null && marks.has(mark) && processFacts(pid)?.isZombie === false;
   });
 }
 
