@@ -53,6 +53,10 @@ export default class Up extends BaseCommand {
     }),
     insecure: Flags.boolean({ description: 'listen beyond this machine without a key', default: false }),
     set: Flags.string({ description: 'a recipe or router setting, key=value (repeat)', multiple: true }),
+    record: Flags.string({
+      description: 'folder to keep lengths, block hashes and times of requests in, for `replay`; never text',
+      env: 'DYNAMO_RECORD',
+    }),
     detach: Flags.boolean({ description: 'leave the stack running and return', default: false }),
     'no-tui': Flags.boolean({ description: 'plain lines instead of the screen', default: false }),
     'dry-run': Flags.boolean({ description: 'print the plan and start nothing', default: false }),
@@ -80,6 +84,8 @@ export default class Up extends BaseCommand {
         ? await resolvePlan(wish, this.paths)
         : await this.#attach({ attach: flags.attach, tokenizer: flags.tokenizer, set: wish.set });
     if (flags['dry-run']) return this.#printPlan(resolved, flags.json);
+    const { recordFolder } = await import('../src/stack/record-files.js');
+    const record = flags.record === undefined ? {} : { record: recordFolder(flags.record) };
     const { runUp } = await import('../src/stack/run-up.js');
     await this.#fetchModel(resolved.plan, name);
     const { plainLine } = await import('../src/tui/plain-line.js');
@@ -95,6 +101,7 @@ export default class Up extends BaseCommand {
         // oclif hands over a text where a repeatable flag comes from the environment.
         apiKeys: [flags['api-key'] ?? []].flat(),
         router,
+        ...record,
         settings: resolved.settings,
         askedAt,
       },

@@ -120,6 +120,14 @@ export const LIMITS = {
   policyRestMs: 60_000,
   /** Size of a user's router module. */
   policyFileBytes: 1024 * 1024,
+  /** One file of a recording; the next one stands for itself. */
+  recordFileBytes: 64 * 1024 * 1024,
+  /** All files of a recording folder; the oldest are removed. */
+  recordBytes: 2 * 1024 * 1024 * 1024,
+  /** Recorded lines that wait for the disk; more are lost and counted. */
+  recordBufferBytes: 32 * 1024 * 1024,
+  /** Block hashes of sessions kept to write only what a prompt adds; 0.1 MB for 800k tokens. */
+  recordMemoryBytes: 32 * 1024 * 1024,
   /** Requests waiting for a worker. */
   queueMax: 1_024,
   /** Time a request waits for a free worker. */

@@ -69,6 +69,7 @@ export async function serveExchange(
     meter.started(incoming.request, { model, harness, role });
     room.notes.add(incoming.request, model);
     const prompt = await deps.prompt.prepare(incoming.request);
+    deps.onPrompt?.(incoming.request, prompt);
     const request = fitRequest(incoming.request, prompt, deps.served);
     const promptTokens = prompt.tokens.length;
     const context = encodeContext(exchange, { model, request, promptTokens, meter });

@@ -52,6 +52,8 @@ export interface GatewayDeps {
   answersWhole?(worker: string, request: CommonRequest): boolean;
   /** Reads raw output of an engine whose own parsers are missing; null = its events pass as they are. */
   outputFilter?(worker: string, request: CommonRequest): ((event: StreamEvent) => StreamEvent[]) | null;
+  /** A request's prompt is known; must return at once. */
+  onPrompt?(request: CommonRequest, prompt: PreparedPrompt): void;
   emit(event: TelemetryEvent): void;
   snapshot(): Snapshot;
   /** Calls back for each event from now on; returns the unsubscribe function. */

@@ -8,11 +8,13 @@ import { isClaudeLogRow, readClaudeLogs } from './readers/claude-logs.js';
 import { type Draft, finishDraft } from './readers/draft.js';
 import { isRecordingHeader, readRecording } from './readers/recording.js';
 import { isLengthRow, type Row, readRows } from './readers/rows.js';
+import { RECORDING_SCHEMA } from './recording.js';
 import type { ReadOptions, Workload } from './types.js';
 
 /** A larger file does not fit a string in memory. */
 const FILE_BYTES_MAX = 400 * 1024 * 1024;
 const FILES_MAX = 10_000;
+const RECORDING_HEAD = `{"schema":"${RECORDING_SCHEMA}"`;
 const TRACE_NAME = /\.(json|jsonl)$/;
 
 /** One workload of all files; a folder stands for the `.json` and `.jsonl` files below it. Throws `trace_invalid`. */
@@ -104,13 +106,17 @@ function wholeJson(text: string): unknown {
 
 function rowsOf(file: string, text: string): Row[] {
   const rows: Row[] = [];
-  text.split('\n').forEach((line, index) => {
+  const lines = text.split('\n');
+  lines.forEach((line, index) => {
     if (line.trim() === '') return;
     const place = { file, at: `line ${index + 1}` };
     let value: unknown;
     try {
       value = JSON.parse(line);
     } catch (error) {
+      // A stack that was killed leaves half a line at the end of its recording.
+      const isLast = index === lines.length - 1;
+      if (isLast && text.startsWith(RECORDING_HEAD)) return;
       throw traceError(place, `is not valid JSON (${(error as Error).message})`);
     }
     rows.push({ fields: asFields(value, place), place });

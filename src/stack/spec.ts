@@ -12,6 +12,8 @@ export interface StackSpec {
   apiKeys: string[];
   /** Routing policy by name. */
   router: string;
+  /** Folder to record requests in. */
+  record?: string;
   settings: StackSettings;
   /** Milliseconds (Unix) at which the user pressed return; start-up time is counted from here. */
   askedAt: number;

@@ -24,6 +24,7 @@ import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
 import { checkPrompt, loadPrompt } from './prompt-source.js';
+import { type Recording, startRecording } from './recording.js';
 import { buildRouter, routerName } from './routing.js';
 import type { StackSpec, StartMessage } from './spec.js';
 import { writeState } from './state-file.js';
@@ -52,6 +53,7 @@ export class Stack {
   #workers: WorkerSet | undefined;
   #tiers: StackTiers | undefined;
   #tierPlans: TierPlan[] = [];
+  #recording: Recording | undefined;
   #isReady = false;
 
   constructor(spec: StackSpec, options: StackOptions) {
@@ -90,6 +92,7 @@ export class Stack {
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
     await this.#openTiers(placed, router, emit);
+    this.#record(placed, emit);
     await this.#listen(placed, { router, prompt, workers });
     const tell = (phase: Phase) => this.#step(`preparing the model: ${phase.name}`);
     await this.#startWorkers(await adapter.prepare(placed, tell), workers);
@@ -108,6 +111,7 @@ export class Stack {
     this.#isReady = false;
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
     await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
+    await this.#recording?.close();
     await this.#workers?.close();
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
     await this.#workers?.removeSockets();
@@ -115,6 +119,14 @@ export class Stack {
     removeMemoryTier(this.#tierPlans, this.#spec.paths, this.#spec.name);
     await this.#admin?.close();
     this.#eventLoop.close();
+  }
+
+  #record({ servedModel: model, blockTokens }: Plan, emit: (event: TelemetryEvent) => void): void {
+    const { record } = this.#spec;
+    if (record === undefined) return;
+    const recording = startRecording(record, { model, blockTokens }, emit);
+    this.#recording = recording;
+    this.#bus.subscribe((event) => recording.apply(event));
   }
 
   #placeTiers(plan: Plan, emit: (event: TelemetryEvent) => void): Plan {
@@ -169,6 +181,7 @@ export class Stack {
       engineFields: (_worker, request, prompt) => engineFields(adapterOf(plan.engine), request, prompt),
       answersWhole: (_worker, request) => adapterOf(plan.engine).answersWhole === true && mayBeWhole(request),
       outputFilter: (worker, request) => net.filter(worker, request),
+      onPrompt: (request, prompt) => this.#recording?.onPrompt(request, prompt),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#store.snapshot(Date.now()),
       subscribe: (listener) => this.#bus.subscribe(listener),

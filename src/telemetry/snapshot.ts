@@ -53,6 +53,7 @@ class Store implements SnapshotStore {
   readonly #minutePrompt = new RollingSum(MINUTE_MS, 60);
   readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
   readonly #router: Snapshot['router'];
+  #recording: Snapshot['recording'] = null;
   #tiers: TierSnapshot[] = [];
   #warnings: Snapshot['warnings'] = [];
   #history: { bucket: number; values: number[] }[] = [];
@@ -81,6 +82,9 @@ class Store implements SnapshotStore {
         break;
       case 'router.fault':
         Object.assign(this.#router, { faults: event.count, lastFault: event.message });
+        break;
+      case 'recording.stats':
+        this.#recording = event.recording;
         break;
       case 'tier.stats':
         this.#tiers = event.tiers;
@@ -131,6 +135,7 @@ class Store implements SnapshotStore {
       },
       index: { ...this.#index },
       router: { ...this.#router },
+      recording: this.#recording,
       sessions: this.#sessions.snapshot(),
       recent: this.#requests.recent(),
       warnings: [...this.#warnings],

@@ -34,6 +34,7 @@ export type TelemetryEvent =
   | { type: 'feed.gap'; worker: string; expected: number; got: number; isFilled: boolean }
   | { type: 'index.stats'; blocks: number; bytes: number; events: number }
   | { type: 'router.fault'; policy: string; count: number; message: string }
+  | { type: 'recording.stats'; recording: RecordingSnapshot }
   | { type: 'tier.stats'; tiers: TierSnapshot[] }
   | { type: 'booking.load'; worker: string; requests: number; prefillTokens: number; decodeBlocks: number }
   | {
@@ -132,6 +133,20 @@ export interface TierSnapshot {
   classes?: Record<string, number>;
 }
 
+/** `up --record`: what was written. */
+export interface RecordingSnapshot {
+  dir: string;
+  files: number;
+  bytes: number;
+  requests: number;
+  /** Requests that failed or were refused: there is nothing to replay. */
+  leftOut: number;
+  /** Lines the disk was too slow or too full for. */
+  lost: number;
+  /** Why recording ended; null while it goes on. */
+  fault: string | null;
+}
+
 export interface SessionSnapshot {
   id: string;
   harness: string;
@@ -197,6 +212,8 @@ export interface Snapshot extends ProcessSnapshot {
   index: { blocks: number; bytes: number; events: number; gaps: number; resyncs: number };
   /** Decisions and outcomes a user's own router got wrong; the default decided instead. */
   router: { policy: string; faults: number; lastFault: string | null };
+  /** Null without `--record`. */
+  recording: RecordingSnapshot | null;
   sessions: SessionSnapshot[];
   recent: RequestSnapshot[];
   /** Newest warnings, at most 20. */

@@ -21,9 +21,19 @@ export function plainFrame(snapshot: Snapshot, columns = 100): string {
       : [
           `router    ${snapshot.router.faults} faults of ${snapshot.router.policy}, the default decided; last: ${snapshot.router.lastFault}`,
         ]),
+    ...recordingLines(snapshot),
     ...snapshot.warnings.slice(-3).map(({ message }) => `warning   ${message}`),
   ];
   return `${lines.map((line) => line.slice(0, columns).trimEnd()).join('\n')}\n`;
+}
+
+function recordingLines({ recording }: Snapshot): string[] {
+  if (recording === null) return [];
+  const { dir, files, bytes, requests, lost, fault } = recording;
+  const end = fault === null ? '' : `, ended: ${fault}`;
+  return [
+    `record    ${requests} requests in ${files} files, ${compactCount(bytes)}B${lost === 0 ? '' : `, ${lost} lost`}${end}  ${dir}`,
+  ];
 }
 
 function workerLine(worker: WorkerSnapshot): string {

@@ -60,6 +60,7 @@ export function snapshotOf({
     },
     index: { blocks: 48, bytes: 61_632, events: 12, gaps: 0, resyncs: 0 },
     router: { policy: 'kv', faults: 0, lastFault: null },
+    recording: null,
     sessions: [
       {
         id: 'session-1',

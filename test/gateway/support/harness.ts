@@ -38,6 +38,11 @@ export interface GatewayOptions {
   link?: (worker: string) => WorkerLink | undefined;
   engineFields?: GatewayDeps['engineFields'];
   outputFilter?: GatewayDeps['outputFilter'];
+  /** Made once the bus is there; hears every prompt and every event. */
+  watch?: (emit: (event: TelemetryEvent) => void) => {
+    onPrompt: NonNullable<GatewayDeps['onPrompt']>;
+    apply(event: StampedEvent): void;
+  };
 }
 
 const BLOCK_TOKENS = 16;
@@ -54,6 +59,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     store.apply(event);
     events.push(event);
   });
+  const watch = options.watch?.((event) => bus.emit(event));
+  if (watch !== undefined) bus.subscribe((event) => watch.apply(event));
   const router = startRouter([...links.keys()]);
   let listeners = 0;
   const gateway = createGateway({
@@ -64,6 +71,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     link: options.link ?? ((worker) => links.get(worker)),
     engineFields: options.engineFields ?? (() => ({})),
     ...(options.outputFilter === undefined ? {} : { outputFilter: options.outputFilter }),
+    ...(watch === undefined ? {} : { onPrompt: watch.onPrompt }),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
     subscribe: (listener) => {
