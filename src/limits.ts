@@ -21,6 +21,14 @@ export const LIMITS = {
   keptResponses: 1_000,
   /** Bytes of those answers, as JSON. */
   keptResponseBytes: 256 * 1024 * 1024,
+  /** Answers kept on disk, where that is asked for. */
+  keptFiles: 10_000,
+  /** Bytes of those files. */
+  keptFilesBytes: 1024 * 1024 * 1024,
+  /** Bytes of one of them; a larger answer stays in memory. */
+  keptFileBytes: 64 * 1024 * 1024,
+  /** Answers waiting to be written; with more, the disk does not keep up and they stay in memory. */
+  keptWritesWaiting: 64,
   /** WebSocket connections open at once: one per running agent. */
   socketsMax: 512,
   /** Messages of one WebSocket connection that wait while a response is in flight. */

@@ -2,6 +2,15 @@
 import type { KeptResponse } from '../dialects/types.js';
 import { LIMITS } from '../limits.js';
 
+/** Where kept answers are. An answer is its owner's alone: to anybody else it is not there. */
+export interface ResponseKeeper {
+  get(id: string, owner?: string): KeptResponse | undefined;
+  put(kept: KeptResponse, owner?: string): void;
+  delete(id: string, owner?: string): boolean;
+  /** Resolves when everything is where it is to stay. */
+  close(): Promise<void>;
+}
+
 interface Entry {
   kept: KeptResponse;
   owner: string;
@@ -13,8 +22,8 @@ export interface ResponseStoreOptions {
   bytesMax?: number;
 }
 
-/** Bounded in number and bytes. One answer larger than the whole bound is not kept. An answer is its owner's alone. */
-export class ResponseStore {
+/** Bounded in number and bytes. One answer larger than the whole bound is not kept. */
+export class ResponseStore implements ResponseKeeper {
   readonly #entries = new Map<string, Entry>();
   readonly #countMax: number;
   readonly #bytesMax: number;
@@ -56,6 +65,8 @@ export class ResponseStore {
   delete(id: string, owner = ''): boolean {
     return this.#owned(id, owner) !== undefined && this.#drop(id);
   }
+
+  async close(): Promise<void> {}
 
   #owned(id: string, owner: string): Entry | undefined {
     const entry = this.#entries.get(id);

@@ -1,14 +1,14 @@
 /** What every handler of the gateway shares. */
 
 import type { RequestNotes } from './request-notes.js';
-import type { ResponseStore } from './response-store.js';
+import type { ResponseKeeper } from './response-store.js';
 import type { GatewayDeps } from './types.js';
 import type { Warn } from './warn-once.js';
 
 export interface GatewayRoom {
   readonly deps: GatewayDeps;
   /** Answers of `/v1/responses` that can be gone on from. */
-  readonly responses: ResponseStore;
+  readonly responses: ResponseKeeper;
   /** Facts of recent requests, for `GET /dynamo/v1/requests/{id}`. */
   readonly notes: RequestNotes;
   /** Requests in work; waited for, then ended, when the gateway closes. */

@@ -10,7 +10,7 @@ import { DynamoError } from '../errors.js';
 import { serveCount } from './count-tokens.js';
 import { serveEvents } from './events-route.js';
 import { serveHealth, serveLive, serveMetrics, serveQuiet } from './health-routes.js';
-import { serveKept } from './kept-responses.js';
+import { serveCancel, serveInputItems, serveKept } from './kept-responses.js';
 import { serveModel, serveModels } from './model-routes.js';
 import { serveCache, serveExplain, serveSnapshot } from './own-routes.js';
 import { servePrefill } from './prefill.js';
@@ -50,7 +50,8 @@ const ROUTES: [methods: string, path: string, handle: Handler, access?: 'open'][
   ['POST', '/v1/responses/input_tokens', serveCount(responsesDialect)],
   ['POST', '/v1/responses/compact', serve(compactDialect)],
   ['GET DELETE', '/v1/responses/{id}', serveKept],
-  ['GET', '/v1/responses/{id}/input_items', serveKept],
+  ['GET', '/v1/responses/{id}/input_items', serveInputItems],
+  ['POST', '/v1/responses/{id}/cancel', serveCancel],
   ['GET HEAD', '/v1/models', serveModels],
   ['GET HEAD', '/v1/models/{id}', serveModel],
   ['GET HEAD', '/health', serveHealth, 'open'],

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkHost, KeyCheck } from './access.js';
+import { DurableResponses } from './durable-responses.js';
 import { RequestNotes } from './request-notes.js';
 import { ResponseStore } from './response-store.js';
 import type { Endable, GatewayRoom } from './room.js';
@@ -41,13 +42,18 @@ class HttpGateway implements Gateway {
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    const warn = warnOnce((code, message, request) =>
+      deps.emit({ type: 'warning', code, message, ...(request === undefined ? {} : { request }) }),
+    );
+    const { responsesDir } = deps.config;
+    const memory = new ResponseStore();
     this.#room = {
       deps,
-      responses: new ResponseStore(),
+      responses: responsesDir === undefined ? memory : new DurableResponses(responsesDir, { memory, warn }),
       notes: new RequestNotes(),
       running: this.#running,
       listeners: this.#listeners,
-      warn: warnOnce((code, message, request) => deps.emit({ type: 'warning', code, message, request })),
+      warn,
       isDraining: () => this.#isDraining,
     };
     const keys = new KeyCheck(deps.config.apiKeys);
@@ -103,6 +109,7 @@ class HttpGateway implements Gateway {
     this.#sockets.terminate();
     this.#server.closeAllConnections();
     await closed;
+    await this.#room.responses.close();
   }
 
   async #answer(

@@ -29,6 +29,8 @@ export interface GatewayConfig {
   /** Empty: no key needed. */
   apiKeys: string[];
   bodyBytes: number;
+  /** Folder for answers of `/v1/responses` that are to survive a restart; absent: they are kept in memory only. */
+  responsesDir?: string;
 }
 
 export interface GatewayDeps {

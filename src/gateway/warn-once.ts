@@ -1,7 +1,8 @@
 /** Warnings about fields that were accepted and ignored: an agent repeats them in every request. */
 import { LIMITS } from '../limits.js';
 
-export type Warn = (code: string, message: string, request: string) => void;
+/** `request` is the id of the request it is about, where it is about one. */
+export type Warn = (code: string, message: string, request?: string) => void;
 
 /** Passes on each code and message once; forgets all of them when there are too many to remember. */
 export function warnOnce(tell: Warn): Warn {

@@ -11,6 +11,8 @@ export interface StackSettings {
   bodyBytes: number;
   /** Serve requests for any model name; agents insist on their own. */
   acceptAnyModel: boolean;
+  /** Where answers of `/v1/responses` are kept. */
+  responsesStore: 'memory' | 'disk';
   /** Milliseconds running requests have when the stack drains. */
   drainMs: number;
   router: Partial<RouterSettings>;
@@ -27,6 +29,10 @@ const READERS: Record<string, Reader> = {
   },
   'gateway.accept_any_model': (settings, key, value) => {
     settings.acceptAnyModel = truth(key, value);
+  },
+  'responses.store': (settings, key, value) => {
+    if (value !== 'memory' && value !== 'disk') throw invalid(key, value, 'memory or disk');
+    settings.responsesStore = value;
   },
   'parser.tools': (settings, _key, value) => {
     settings.parsers = { ...settings.parsers, tools: parserTools(value) };
@@ -56,6 +62,7 @@ export function readStackSettings(pairs: Record<string, string>): StackSettings 
   const settings: StackSettings = {
     bodyBytes: LIMITS.bodyBytes,
     acceptAnyModel: false,
+    responsesStore: 'memory',
     drainMs: LIMITS.drainMs,
     router: {},
     dynamo: {},

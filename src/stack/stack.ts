@@ -3,6 +3,7 @@
  * Nothing is decided here; what a request goes through is in `gateway/serve-request`.
  */
 
+import path from 'node:path';
 import type { Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
 import { tierWarnings } from '../plan/tier-spec.js';
@@ -166,7 +167,15 @@ export class Stack {
     const { router, prompt, workers } = rooms;
     const net = new ParserNet(spec.settings.parsers, plan, (event) => this.#bus.emit(event));
     const gateway = createGateway({
-      config: { host: spec.host, port: spec.port, apiKeys: spec.apiKeys, bodyBytes: spec.settings.bodyBytes },
+      config: {
+        host: spec.host,
+        port: spec.port,
+        apiKeys: spec.apiKeys,
+        bodyBytes: spec.settings.bodyBytes,
+        ...(spec.settings.responsesStore === 'disk'
+          ? { responsesDir: path.join(this.#options.stateDir, 'responses') }
+          : {}),
+      },
       served: {
         name: plan.servedModel,
         aliases: plan.aliases,

@@ -8,6 +8,7 @@ describe('settings', () => {
     expect(readStackSettings({})).toEqual({
       bodyBytes: LIMITS.bodyBytes,
       acceptAnyModel: false,
+      responsesStore: 'memory',
       drainMs: LIMITS.drainMs,
       router: {},
       dynamo: {},
@@ -16,6 +17,7 @@ describe('settings', () => {
     const given = readStackSettings({
       'limits.body_bytes': '1000',
       'gateway.accept_any_model': 'true',
+      'responses.store': 'disk',
       drain_ms: '0',
       'router.max_active_per_worker': '3',
       'router.overlap_score_credit': '0.5',
@@ -25,6 +27,7 @@ describe('settings', () => {
     expect(given).toEqual({
       bodyBytes: 1_000,
       acceptAnyModel: true,
+      responsesStore: 'disk',
       drainMs: 0,
       router: { maxActivePerWorker: 3 },
       dynamo: { overlapScoreCredit: 0.5 },
@@ -44,6 +47,7 @@ describe('settings', () => {
     ['parser.reasoning', 'glm45'],
     ['drain_ms', '-1'],
     ['gateway.accept_any_model', 'yes'],
+    ['responses.store', 'cloud'],
     ['router.queue_max', ''],
   ])('refuse %s=%s', (key, value) => {
     expect(() => readStackSettings({ [key]: value })).toThrow(/not valid/);
