@@ -87,6 +87,10 @@ export const LIMITS = {
   drainMs: 30_000,
   /** Events buffered for one slow listener of the event stream before it is dropped. */
   eventBacklog: 10_000,
+  /** Prompts whose regions are still to be told to telemetry. */
+  regionTallies: 256,
+  /** Tokens of a prompt above which its regions are told by the share of its text: finding them takes 20 ms and more. */
+  regionTallyTokens: 8_192,
   /** Workers of one stack: lanes of the index. */
   workersMax: 64,
   /** Metadata head of a GGUF file; a 256k-token vocabulary with merges needs about 20 MB. */

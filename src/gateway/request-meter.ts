@@ -22,6 +22,7 @@ export class RequestMeter {
   #outputTokens = 0;
   #decision: Decision | null = null;
   #isEnded = false;
+  #usage: Usage | null = null;
 
   constructor(id: string, emit: Emit) {
     this.id = id;
@@ -31,6 +32,11 @@ export class RequestMeter {
   /** Output tokens seen so far: one per event, unless the engine told the ids. */
   get outputTokens(): number {
     return this.#outputTokens;
+  }
+
+  /** As the engine reported it; null before the end. */
+  get usage(): Usage | null {
+    return this.#usage;
   }
 
   get ttftMs(): number | null {
@@ -97,6 +103,7 @@ export class RequestMeter {
   }
 
   finished(usage: Usage | null, stopReason: StopReason): void {
+    this.#usage = usage;
     // The engine counts what no event carried, the end token for one.
     this.#pendingTokens += Math.max(0, (usage?.outputTokens ?? 0) - this.#outputTokens);
     this.#end(() => ({ type: 'request.finished', id: this.id, usage, e2eMs: this.#age(), stopReason }));

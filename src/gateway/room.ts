@@ -1,5 +1,6 @@
 /** What every handler of the gateway shares. */
 
+import type { RegionTally } from './region-tally.js';
 import type { RequestNotes } from './request-notes.js';
 import type { ResponseKeeper } from './response-store.js';
 import type { GatewayDeps } from './types.js';
@@ -11,6 +12,8 @@ export interface GatewayRoom {
   readonly responses: ResponseKeeper;
   /** Facts of recent requests, for `GET /dynamo/v1/requests/{id}`. */
   readonly notes: RequestNotes;
+  /** Tells the kinds of tokens of requests that are over. */
+  readonly regions: RegionTally;
   /** Requests in work; waited for, then ended, when the gateway closes. */
   readonly running: Set<Endable>;
   /** Streams that never end by themselves; ended at once when the gateway closes. */

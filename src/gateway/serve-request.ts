@@ -75,6 +75,7 @@ export async function serveExchange(
     const context = encodeContext(exchange, { model, request, promptTokens, meter });
     reply = exchange.reply({ dialect, request, context });
     await forward({ request, prompt, reply, meter, deps, signal: client.signal });
+    if (meter.usage !== null) room.regions.add({ id, prompt, cachedTokens: meter.usage.cachedTokens });
   } catch (error) {
     const known = knownError(client.signal.aborted ? client.signal.reason : error);
     settle(meter, known);

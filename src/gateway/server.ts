@@ -6,6 +6,7 @@ import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkHost, KeyCheck } from './access.js';
 import { DurableResponses } from './durable-responses.js';
+import { RegionTally } from './region-tally.js';
 import { RequestNotes } from './request-notes.js';
 import { ResponseStore } from './response-store.js';
 import type { Endable, GatewayRoom } from './room.js';
@@ -51,6 +52,7 @@ class HttpGateway implements Gateway {
       deps,
       responses: responsesDir === undefined ? memory : new DurableResponses(responsesDir, { memory, warn }),
       notes: new RequestNotes(),
+      regions: new RegionTally(deps.emit),
       running: this.#running,
       listeners: this.#listeners,
       warn,
@@ -106,6 +108,7 @@ class HttpGateway implements Gateway {
     for (const request of this.#running) request.end();
     // One turn of the event loop, so that the last events leave before the sockets do.
     await sleep(0);
+    this.#room.regions.close();
     this.#sockets.terminate();
     this.#server.closeAllConnections();
     await closed;

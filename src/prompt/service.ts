@@ -131,6 +131,7 @@ function prepared(
       regions ??= prompt.regions();
       return regions;
     },
+    roughRegions: () => regions ?? prompt.roughRegions(),
   };
 }
 

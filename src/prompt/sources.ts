@@ -15,6 +15,8 @@ import type { Region } from './types.js';
 export interface TokenizedPrompt {
   tokens: Uint32Array;
   regions(): Region[];
+  /** By the share of the text. */
+  roughRegions(): Region[];
 }
 
 /** The chat as the engine will get it. */
@@ -35,7 +37,11 @@ export function localPrompt(
   const chat = engineChat(request);
   const text = renderChat(model.template, { ...chat, addGenerationPrompt: true });
   const encoded = cache.encode(text);
-  return { tokens: encoded.tokens, regions: () => localRegions(request, model, chat, { text, encoded }) };
+  return {
+    tokens: encoded.tokens,
+    regions: () => localRegions(request, model, chat, { text, encoded }),
+    roughRegions: () => regionsByShare(weightedParts(request, chat), encoded.tokens.length),
+  };
 }
 
 export async function enginePrompt(
@@ -47,7 +53,8 @@ export async function enginePrompt(
   if (input.kind === 'text') return plainPrompt(await tokenize({ prompt: input.text }));
   const chat = engineChat(request);
   const tokens = await tokenize(tokenizeBody(chat));
-  return { tokens, regions: () => regionsByShare(weightedParts(request, chat), tokens.length) };
+  const regions = () => regionsByShare(weightedParts(request, chat), tokens.length);
+  return { tokens, regions, roughRegions: regions };
 }
 
 /**
@@ -60,7 +67,8 @@ export function textPrompt(request: CommonRequest): TokenizedPrompt {
   if (input.kind === 'text') return plainPrompt(bytesAsTokens(input.text));
   const chat = engineChat(request);
   const tokens = bytesAsTokens(chatAsText(chat));
-  return { tokens, regions: () => regionsByShare(weightedParts(request, chat), tokens.length) };
+  const regions = () => regionsByShare(weightedParts(request, chat), tokens.length);
+  return { tokens, regions, roughRegions: regions };
 }
 
 /** Body of a chat for `/tokenize`, in vLLM's words. */
@@ -127,7 +135,8 @@ function weightedParts(request: CommonRequest, chat: EngineChat): WeightedPart[]
 }
 
 function plainPrompt(tokens: Uint32Array): TokenizedPrompt {
-  return { tokens, regions: () => wholeRegion(tokens.length) };
+  const regions = () => wholeRegion(tokens.length);
+  return { tokens, regions, roughRegions: regions };
 }
 
 function withBos(tokens: Uint32Array, { leadToken }: PromptModel): Uint32Array {

@@ -24,6 +24,9 @@ export interface PreparedPrompt {
   blockTokens: number;
   /** XXH3-64 of each full block's tokens (little-endian u32), seed 1337 plus LoRA and salt terms. */
   localHashes: BigUint64Array;
+  /** Exact where the prompt is ours; finding them renders the chat again. */
   regions: Region[];
+  /** By the share of the text: cheap and not exact. */
+  roughRegions?: () => Region[];
   source: PromptSource;
 }

@@ -37,7 +37,7 @@ function requestMetrics({ requests, stack }: Snapshot): Metric[] {
   ];
 }
 
-function tokenMetrics({ tokens, hitRate, stack }: Snapshot): Metric[] {
+function tokenMetrics({ tokens, byKind, hitRate, stack }: Snapshot): Metric[] {
   const model = { model: stack.model };
   const predicted = tokens.prompt === 0 ? null : tokens.predicted / tokens.prompt;
   const counter = (name: string, help: string, value: number): Metric => [
@@ -46,11 +46,19 @@ function tokenMetrics({ tokens, hitRate, stack }: Snapshot): Metric[] {
     help,
     [[model, value]],
   ];
+  const region = (name: string, help: string, which: 'tokens' | 'cached'): Metric => [
+    `dynamo_frontend_${name}_tokens_total`,
+    'counter',
+    help,
+    Object.entries(byKind).map(([kind, counts]) => [{ ...model, kind }, counts[which]]),
+  ];
   return [
     counter('input', 'Prompt tokens, as the engines count them.', tokens.prompt),
     counter('cached', 'Prompt tokens read from a cache, as the engines report them.', tokens.cached),
     counter('reachable', 'Prompt tokens one unlimited cache would have given.', tokens.reachable),
     counter('output', 'Tokens generated.', tokens.generated),
+    region('region', 'Prompt tokens by kind of region.', 'tokens'),
+    region('region_cached', 'Of them, read from a cache.', 'cached'),
     [
       'dynamo_component_router_kv_hit_rate',
       'gauge',

@@ -1,6 +1,7 @@
 /** Events reduced to the one snapshot that status, screen and metrics show. One writer: the stack's bus. */
 import { TIERS } from '../router/types.js';
 import { Histogram } from './histogram.js';
+import { addTokensByKind, noTokensByKind } from './kinds.js';
 import { type RequestRow, RequestTable } from './request-table.js';
 import { RollingSum } from './rolling.js';
 import { SessionTable } from './session-table.js';
@@ -49,6 +50,7 @@ class Store implements SnapshotStore {
   readonly #sessions = new SessionTable();
   readonly #counts = { total: 0, failed: 0, cancelled: 0, rejected: 0 };
   readonly #tokens = { prompt: 0, cached: 0, predicted: 0, reachable: 0, generated: 0 };
+  readonly #byKind = noTokensByKind();
   readonly #index = { blocks: 0, bytes: 0, events: 0, gaps: 0, resyncs: 0 };
   readonly #minutePrompt = new RollingSum(MINUTE_MS, 60);
   readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
@@ -99,6 +101,9 @@ class Store implements SnapshotStore {
           { at: event.at, code: event.code, message: event.message },
         ].slice(-WARNINGS_KEPT);
         break;
+      case 'request.regions':
+        addTokensByKind(this.#byKind, event.kinds);
+        break;
       case 'request.started':
         this.#counts.total += 1;
         break;
@@ -124,6 +129,7 @@ class Store implements SnapshotStore {
         lastMinute: share(this.#minuteCached.sum(now), minutePrompt),
         reachable: share(reachable, prompt),
       },
+      byKind: structuredClone(this.#byKind),
       readWriteRatio: prompt === cached ? 0 : cached / (prompt - cached),
       tiers: [this.#engineTier(workers), ...this.#tiers],
       latency: {

@@ -6,6 +6,12 @@ export type WorkerState = 'starting' | 'ready' | 'draining' | 'failed' | 'restar
 export type StackState = 'starting' | 'ready' | 'degraded' | 'draining' | 'stopped';
 export type FeedState = 'events' | 'approximate' | 'none';
 
+/** Prompt tokens by kind of region, and those of them read from a cache. */
+export type TokensByKind = Record<
+  'system' | 'tools' | 'conversation' | 'tool_result' | 'reasoning' | 'output',
+  { tokens: number; cached: number }
+>;
+
 /** Past facts, `area.fact`. `at` is Unix milliseconds, stamped by the bus. */
 export type TelemetryEvent =
   | { type: 'stack.state'; state: StackState; reason?: string }
@@ -61,6 +67,8 @@ export type TelemetryEvent =
   | { type: 'request.first_token'; id: string; ttftMs: number }
   | { type: 'request.tokens'; id: string; count: number; itlMs: number[] }
   | { type: 'request.finished'; id: string; usage: Usage | null; e2eMs: number; stopReason: string }
+  /** Told some time after the end; not exact where the prompt was too long to look through. */
+  | { type: 'request.regions'; id: string; kinds: TokensByKind; isExact: boolean }
   | { type: 'request.failed'; id: string; code: string; message: string; e2eMs: number }
   | { type: 'request.cancelled'; id: string; e2eMs: number }
   | { type: 'request.rejected'; id: string; code: string; message: string }
@@ -199,6 +207,8 @@ export interface Snapshot extends ProcessSnapshot {
   tokens: { prompt: number; cached: number; predicted: number; reachable: number; generated: number };
   /** Token-weighted, 0..1; null before the first request. */
   hitRate: { total: number | null; lastMinute: number | null; reachable: number | null };
+  /** Where the prompt tokens and the cached ones are: by kind of region, told a little after the requests. */
+  byKind: TokensByKind;
   /** Cached prompt tokens ÷ computed prompt tokens. */
   readWriteRatio: number | null;
   tiers: TierSnapshot[];

@@ -1,4 +1,5 @@
 /** A snapshot as a stack would give it, always the same. */
+import { noTokensByKind } from '../../src/telemetry/kinds.js';
 import type { RequestSnapshot, Snapshot, WorkerSnapshot } from '../../src/telemetry/types.js';
 
 const START = Date.UTC(2026, 10, 24, 12, 0, 0);
@@ -38,6 +39,7 @@ export function snapshotOf({
     hitRate: isUsed
       ? { total: 0.768, lastMinute: 0.768, reachable: 0.788 }
       : { total: null, lastMinute: null, reachable: null },
+    byKind: noTokensByKind(),
     readWriteRatio: isUsed ? 3.31 : 0,
     tiers: [
       {

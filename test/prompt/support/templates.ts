@@ -122,7 +122,7 @@ const MINIMAX = String.raw`{%- set open = ']~b]' %}{%- set close = '[e~[\n' %}
 {%- endfor %}{%- if add_generation_prompt %}{{- open ~ 'ai\n<think>\n' }}{%- endif %}`;
 
 /** Kimi-K2's frame: role, name and text between tokens; results carry a heading with their id. */
-const KIMI = String.raw`{%- if tools %}<|im_system|>tool_declare<|im_middle|>{{ tools | tojson(separators=(',', ':')) }}<|im_end|>{%- endif %}
+const KIMI = `{%- if tools %}<|im_system|>tool_declare<|im_middle|>{{ tools | tojson(separators=(',', ':')) }}<|im_end|>{%- endif %}
 {%- for m in messages %}{%- set name = m.name or m.role %}
 {%- if m.role == 'user' %}<|im_user|>{{ name }}<|im_middle|>{%- elif m.role == 'assistant' %}<|im_assistant|>{{ name }}<|im_middle|>{%- else %}<|im_system|>{{ name }}<|im_middle|>{%- endif %}
 {%- if m.role == 'tool' %}## Return of {{ m.tool_call_id }}
