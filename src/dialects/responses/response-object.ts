@@ -57,7 +57,7 @@ function echoOf(body: Fields, request: CommonRequest): Record<string, unknown> {
     tools: (Array.isArray(body['tools']) ? body['tools'] : []).map(echoedTool),
     tool_choice: body['tool_choice'] ?? 'auto',
     parallel_tool_calls: request.parallelToolCalls,
-    text: { ...text, format: text['format'] ?? { type: 'text' } },
+    text: { ...text, format: echoedFormat(text['format']) },
     reasoning: { effort: reasoning['effort'] ?? null, summary: reasoning['summary'] ?? null },
     temperature: request.sampling.temperature ?? 1,
     top_p: request.sampling.topP ?? 1,
@@ -74,6 +74,11 @@ function echoOf(body: Fields, request: CommonRequest): Record<string, unknown> {
     safety_identifier: body['safety_identifier'] ?? null,
     prompt_cache_key: body['prompt_cache_key'] ?? null,
   };
+}
+
+function echoedFormat(format: unknown): unknown {
+  if (!isFields(format)) return { type: 'text' };
+  return format['type'] === 'json_schema' ? { description: null, strict: false, ...format } : format;
 }
 
 function echoedTool(tool: unknown): unknown {
