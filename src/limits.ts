@@ -61,6 +61,10 @@ export const LIMITS = {
   blockTokensDefault: 64,
   /** Bytes of tokenized prompt segments kept. A 200k-token conversation needs 0.8 MB. */
   segmentCacheBytes: 64 * 1024 * 1024,
+  /** Conversations remembered so that their next turn costs what is new; one stack serves some dozen sessions. */
+  conversationsKept: 128,
+  /** Bytes of those: JSON, texts, tokens and hashes; a 200k-token conversation needs about 4 MB. */
+  conversationBytes: 192 * 1024 * 1024,
   /** Decisions kept for `dynamo explain`. */
   decisionsKept: 2_000,
   /** Sessions remembered, least recently used dropped. */

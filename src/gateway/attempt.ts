@@ -2,7 +2,8 @@
 import { DynamoError, toDynamoError } from '../errors.js';
 import type { StreamControl, WorkerLink } from '../link/types.js';
 import type { PreparedPrompt } from '../prompt/types.js';
-import { engineBody } from '../request/engine-body.js';
+import { CHAT_PATH, engineBody, engineSettings } from '../request/engine-body.js';
+import { bodyWithChat } from '../request/engine-text.js';
 import type { CommonRequest, StopReason, StreamEvent, Usage } from '../request/types.js';
 import type { Outcome, Placement } from '../router/types.js';
 import type { Reply } from './reply.js';
@@ -70,14 +71,11 @@ class Run {
   }
 
   start(link: WorkerLink): void {
-    const { request, prompt, deps, reply, meter } = this.#job;
+    const { request, deps, reply, meter } = this.#job;
     const worker = this.#placement.worker;
     const isWhole = !request.stream && (deps.answersWhole?.(worker, request) ?? false);
     this.#isWhole = isWhole;
-    const { path, body } = engineBody(request, { isWhole });
-    const chatPrompt = request.input.kind === 'chat' ? prompt : null;
-    const fields = deps.engineFields(worker, request, chatPrompt);
-    const bytes = Buffer.from(JSON.stringify({ ...body, ...fields, request_id: request.id }));
+    const { path, bytes } = this.#body(worker, { isWhole });
     reply.routed(this.#placement.decision);
     const filter = deps.outputFilter?.(worker, request) ?? null;
     const onEvent = (event: StreamEvent): void => {
@@ -87,6 +85,20 @@ class Run {
     this.#control = link.stream(path, bytes, { onEvent, isWhole });
     reply.feed(this.#control);
     meter.forwarded(this.#placement.decision);
+  }
+
+  /** The chat's JSON is at hand since its prompt was prepared; the rest of the body is small. */
+  #body(worker: string, { isWhole }: { isWhole: boolean }): { path: string; bytes: Buffer } {
+    const { request, prompt, deps } = this.#job;
+    const isChat = request.input.kind === 'chat';
+    const fields = deps.engineFields(worker, request, isChat ? prompt : null);
+    const own = { ...fields, request_id: request.id };
+    if (isChat && prompt.chat !== undefined) {
+      const settings = { ...engineSettings(request, { isWhole }), ...own };
+      return { path: CHAT_PATH, bytes: bodyWithChat(settings, prompt.chat) };
+    }
+    const { path, body } = engineBody(request, { isWhole });
+    return { path, bytes: Buffer.from(JSON.stringify({ ...body, ...own })) };
   }
 
   cancel(error: DynamoError): void {

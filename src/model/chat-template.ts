@@ -24,6 +24,8 @@ export interface ChatTemplate {
   /** The template writes earlier tool calls by itself. */
   readonly readsToolCalls: boolean;
   readonly readsImages: boolean;
+  /** The text depends on the time of day. */
+  readonly readsClock: boolean;
   /** The system text the template adds when a conversation has none; empty if it adds none. */
   readonly defaultSystem: string;
   /** False when the template refuses or drops system messages. */
@@ -48,6 +50,7 @@ export function compileChatTemplate(source: string, specials: TemplateSpecials):
     specials,
     readsTools,
     readsToolCalls: /\btool_calls\b/.test(source),
+    readsClock: /\bstrftime_now\b/.test(source),
     readsImages: /\bimage(_url)?\b/.test(source),
     ...probeSystem(program, specials),
   };

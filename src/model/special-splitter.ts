@@ -11,6 +11,11 @@ export interface Segment {
   special: number;
 }
 
+/** UTF-16 length of the longest one; 0 where there are none. */
+export function longestSpecial(tokens: readonly SpecialToken[]): number {
+  return tokens.reduce((longest, { text }) => Math.max(longest, text.length), 0);
+}
+
 export type SpecialSplitter = (text: string) => Segment[];
 
 /**

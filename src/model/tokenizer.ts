@@ -6,10 +6,12 @@ import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
 import { DynamoError } from '../errors.js';
 import { type GgufMetadata, readGgufMetadata } from './gguf.js';
 import { PRE_TOKENIZERS } from './pre-tokenizers.js';
-import { type Segment, type SpecialToken, specialSplitter } from './special-splitter.js';
+import { longestSpecial, type Segment, type SpecialToken, specialSplitter } from './special-splitter.js';
 
 export interface Tokenizer {
   readonly vocabTokens: number;
+  /** UTF-16 length of the longest special token's text. */
+  readonly specialCharsMax: number;
   /** Ids of the whole text; texts of special tokens in it become those tokens (`parse_special`). */
   encode(text: string): Uint32Array;
   /** Ids of text without special tokens in it, as `segments` returns it. */
@@ -41,6 +43,7 @@ export function buildTokenizer(metadata: GgufMetadata): Tokenizer {
     text === '' ? new Uint32Array() : Uint32Array.from(hub.encode(text, { add_special_tokens: false }).ids);
   return {
     vocabTokens: texts.length,
+    specialCharsMax: longestSpecial(specials),
     encodePlain,
     segments,
     encode: (text) =>

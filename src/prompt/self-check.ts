@@ -2,10 +2,11 @@
  * Proves at start that our tokens are the engine's: a few chats that between them use every feature a prompt can
  * have are tokenized by both. Unequal tokens would not break answers, but every cache prediction would be wrong.
  */
+import { engineChat } from '../request/engine-body.js';
 import type { CommonRequest, Message, Tool } from '../request/types.js';
 import type { EngineTokenize } from './engine-tokenize.js';
 import type { SwitchablePromptService } from './service.js';
-import { engineChat, tokenizeBody } from './sources.js';
+import { tokenizeBody } from './sources.js';
 import type { PromptSource } from './types.js';
 
 export interface SelfCheckResult {

@@ -3,11 +3,13 @@ import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { PromptModel } from '../model/local-model.js';
 import type { CommonRequest } from '../request/types.js';
+import { ChatPrompts } from './chat-prompts.js';
 import type { EngineTokenize } from './engine-tokenize.js';
 import { blockSeed, hashBlocks } from './hash/block-hash.js';
+import { Prepared } from './prepared.js';
 import { SegmentCache } from './segment-cache.js';
 import { enginePrompt, localPrompt, type TokenizedPrompt, textPrompt } from './sources.js';
-import type { PreparedPrompt, PromptSource, Region } from './types.js';
+import type { PreparedPrompt, PromptSource } from './types.js';
 
 /**
  * Contract: `prepare` never rejects for a valid request; when ours cannot tokenize it falls back and says so.
@@ -22,6 +24,8 @@ export interface PromptOptions {
   local: PromptModel | null;
   /** Tokens per block. */
   blockTokens: number;
+  /** Engines compute on our tokens: every chat is rendered whole, nothing put together from its turn before. */
+  isExact?: boolean;
   /** Told once per change for the worse: a sentence for the user. */
   warn(sentence: string): void;
 }
@@ -49,6 +53,7 @@ class Service implements SwitchablePromptService {
   readonly local: PromptModel | null;
   readonly blockTokens: number;
   private readonly cache: SegmentCache | null;
+  private readonly chats: ChatPrompts;
   private tokenize: EngineTokenize | null = null;
   private current: PromptSource;
   private hasWarned = false;
@@ -59,6 +64,12 @@ class Service implements SwitchablePromptService {
     this.cache =
       options.local === null ? null : new SegmentCache(options.local.tokenizer, LIMITS.segmentCacheBytes);
     this.current = options.local === null ? 'text' : 'local';
+    this.chats = new ChatPrompts({
+      local: this.local === null || this.cache === null ? null : { model: this.local, cache: this.cache },
+      blockTokens: this.blockTokens,
+      isExact: options.isExact ?? false,
+      warn: (sentence) => this.warn(sentence),
+    });
   }
 
   get source(): PromptSource {
@@ -85,9 +96,12 @@ class Service implements SwitchablePromptService {
   }
 
   async prepare(request: CommonRequest): Promise<PreparedPrompt> {
-    const { prompt, source } = await this.tokenized(request);
     const seed = blockSeed({ loraName: undefined, cacheSalt: request.hints.cacheSalt });
-    return prepared(prompt, source, this.blockTokens, hashBlocks(prompt.tokens, this.blockTokens, seed));
+    const tokenize = () => this.tokenized(request);
+    if (request.input.kind === 'chat') return this.chats.prepare(request, seed, this.current, tokenize);
+    const { prompt, source } = await tokenize();
+    const localHashes = hashBlocks(prompt.tokens, this.blockTokens, seed);
+    return new Prepared(prompt, { source, blockTokens: this.blockTokens, localHashes });
   }
 
   private async tokenized(
@@ -112,27 +126,6 @@ class Service implements SwitchablePromptService {
     if (!this.hasWarned) this.options.warn(sentence);
     this.hasWarned = true;
   }
-}
-
-function prepared(
-  prompt: TokenizedPrompt,
-  source: PromptSource,
-  blockTokens: number,
-  localHashes: BigUint64Array,
-): PreparedPrompt {
-  let regions: Region[] | null = null;
-  return {
-    tokens: prompt.tokens,
-    blockTokens,
-    localHashes,
-    source,
-    // Routing needs no regions, and finding them renders the chat again: only whoever reads them pays.
-    get regions() {
-      regions ??= prompt.regions();
-      return regions;
-    },
-    roughRegions: () => regions ?? prompt.roughRegions(),
-  };
 }
 
 function reasonOf(error: unknown): string {

@@ -2,7 +2,7 @@
 import { renderChat } from '../model/chat-template.js';
 import type { PromptModel } from '../model/local-model.js';
 import { joinTokens } from '../model/tokenizer.js';
-import { type EngineMessage, type EngineTool, engineBody, engineMessages } from '../request/engine-body.js';
+import { type EngineChat, engineChat, engineMessages } from '../request/engine-body.js';
 import type { CommonRequest } from '../request/types.js';
 import type { EngineTokenize } from './engine-tokenize.js';
 import { kindOf } from './marks.js';
@@ -17,13 +17,6 @@ export interface TokenizedPrompt {
   regions(): Region[];
   /** By the share of the text. */
   roughRegions(): Region[];
-}
-
-/** The chat as the engine will get it. */
-export interface EngineChat {
-  messages: EngineMessage[];
-  tools: EngineTool[];
-  kwargs: Record<string, unknown>;
 }
 
 export function localPrompt(
@@ -78,21 +71,6 @@ export function tokenizeBody(chat: EngineChat): Record<string, unknown> {
     ...(chat.tools.length === 0 ? {} : { tools: chat.tools }),
     ...(Object.keys(chat.kwargs).length === 0 ? {} : { chat_template_kwargs: chat.kwargs }),
     add_generation_prompt: true,
-  };
-}
-
-/** Read back from the very body the engine gets, so that both see the same chat. */
-export function engineChat(request: CommonRequest): EngineChat {
-  const { body } = engineBody(request);
-  const kwargs = body['chat_template_kwargs'];
-  const effort = body['reasoning_effort'];
-  return {
-    messages: body['messages'] as EngineMessage[],
-    tools: (body['tools'] as EngineTool[] | undefined) ?? [],
-    kwargs: {
-      ...(effort === undefined ? {} : { reasoning_effort: effort }),
-      ...(typeof kwargs === 'object' && kwargs !== null ? kwargs : {}),
-    },
   };
 }
 

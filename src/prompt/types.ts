@@ -1,4 +1,5 @@
 /** Tokens, blocks and regions of one rendered prompt. */
+import type { ChatText } from '../request/engine-text.js';
 
 /** What a run of prompt tokens is; retention and telemetry treat kinds unlike. */
 export type RegionKind = 'system' | 'tools' | 'conversation' | 'tool_result' | 'reasoning' | 'output';
@@ -19,6 +20,8 @@ export interface Region {
 export type PromptSource = 'local' | 'engine' | 'text';
 
 export interface PreparedPrompt {
+  /** The chat as JSON for the engine's body; absent for a prompt that is no chat. */
+  chat?: ChatText;
   tokens: Uint32Array;
   /** Tokens per block in `localHashes`; the trailing partial block has no hash. */
   blockTokens: number;

@@ -4,6 +4,8 @@
  */
 import type { Block, CommonRequest, Message, Tool, ToolChoice } from './types.js';
 
+export const CHAT_PATH = '/v1/chat/completions';
+
 export interface EngineMessage {
   role: 'system' | 'user' | 'assistant' | 'tool';
   content: string | EnginePart[] | null;
@@ -21,7 +23,9 @@ export interface EngineTool {
 
 /** Messages in OpenAI form. A user turn with tool results becomes `tool` messages followed by the rest of the turn. */
 export function engineMessages(messages: readonly Message[]): EngineMessage[] {
-  return messages.flatMap(engineMessage);
+  const out: EngineMessage[] = [];
+  for (const message of messages) addEngineMessages(message, out);
+  return out;
 }
 
 export function engineTools(tools: readonly Tool[]): EngineTool[] {
@@ -41,47 +45,74 @@ export function engineBody(
   request: CommonRequest,
   { isWhole = false }: { isWhole?: boolean } = {},
 ): { path: string; body: Record<string, unknown> } {
-  const common = {
-    ...request.extra,
-    model: request.model,
-    ...(isWhole ? { stream: false } : { stream: true, stream_options: { include_usage: true } }),
-    ...samplingFields(request),
-  };
+  const settings = engineSettings(request, { isWhole });
   if (request.input.kind === 'chat') {
-    const tools = request.toolChoice.kind === 'none' ? [] : request.tools;
-    return {
-      path: '/v1/chat/completions',
-      body: {
-        ...common,
-        messages: engineMessages(request.input.messages),
-        ...(tools.length === 0
-          ? {}
-          : {
-              tools: engineTools(tools),
-              tool_choice: toolChoiceField(request.toolChoice),
-              parallel_tool_calls: request.parallelToolCalls,
-            }),
-        ...formatFields(request),
-        ...reasoningFields(request),
-      },
-    };
+    const { messages, tools } = engineChat(request);
+    return { path: CHAT_PATH, body: { ...settings, messages, ...(tools.length === 0 ? {} : { tools }) } };
   }
   const prompt = request.input.kind === 'text' ? request.input.text : Array.from(request.input.tokens);
-  return { path: '/v1/completions', body: { ...common, prompt } };
+  return { path: '/v1/completions', body: { ...settings, prompt } };
 }
 
-function engineMessage(message: Message): EngineMessage[] {
-  if (message.role === 'assistant') return [assistantMessage(message.blocks)];
-  const results = message.blocks.filter((block) => block.type === 'tool_result');
-  const rest = message.blocks.filter((block) => block.type !== 'tool_result');
-  const out: EngineMessage[] = results.map((block) => ({
-    role: 'tool',
-    tool_call_id: block.toolUseId,
-    content: contentOf(block.isError ? [{ type: 'text', text: 'Error: ' }, ...block.content] : block.content),
-  }));
-  if (rest.length > 0 || results.length === 0) out.push({ role: message.role, content: contentOf(rest) });
-  return out;
+/** Everything of the engine's body but the prompt: neither messages nor tools. */
+export function engineSettings(
+  request: CommonRequest,
+  { isWhole }: { isWhole: boolean },
+): Record<string, unknown> {
+  const settings: Record<string, unknown> = { ...request.extra, model: request.model, stream: !isWhole };
+  if (!isWhole) settings['stream_options'] = { include_usage: true };
+  addSampling(request, settings);
+  if (request.input.kind !== 'chat') return settings;
+  if (request.toolChoice.kind !== 'none' && request.tools.length > 0) {
+    settings['tool_choice'] = toolChoiceField(request.toolChoice);
+    settings['parallel_tool_calls'] = request.parallelToolCalls;
+  }
+  addFormat(request, settings);
+  const { effort, kwargs } = reasoningFields(request);
+  if (effort !== undefined) settings['reasoning_effort'] = effort;
+  if (kwargs !== undefined) settings['chat_template_kwargs'] = kwargs;
+  return settings;
 }
+
+/** The chat as the engine gets it; `kwargs` are the template's further variables. */
+export interface EngineChat {
+  messages: EngineMessage[];
+  tools: EngineTool[];
+  kwargs: Record<string, unknown>;
+}
+
+/** Throws TypeError for a request that is no chat: that is a bug of the caller. */
+export function engineChat(request: CommonRequest): EngineChat {
+  if (request.input.kind !== 'chat') throw new TypeError('not a chat');
+  const { effort, kwargs } = reasoningFields(request);
+  return {
+    messages: engineMessages(request.input.messages),
+    tools: request.toolChoice.kind === 'none' ? [] : engineTools(request.tools),
+    kwargs: {
+      ...(effort === undefined ? {} : { reasoning_effort: effort }),
+      ...(typeof kwargs === 'object' && kwargs !== null ? kwargs : {}),
+    },
+  };
+}
+
+function addEngineMessages({ role, blocks }: Message, out: EngineMessage[]): void {
+  if (role === 'assistant') {
+    out.push(assistantMessage(blocks));
+    return;
+  }
+  let results = 0;
+  for (const block of blocks) {
+    if (block.type !== 'tool_result') continue;
+    results += 1;
+    const content = block.isError ? [ERROR_MARK, ...block.content] : block.content;
+    out.push({ role: 'tool', tool_call_id: block.toolUseId, content: contentOf(content) });
+  }
+  if (results === blocks.length && results > 0) return;
+  const rest = results === 0 ? blocks : blocks.filter((block) => block.type !== 'tool_result');
+  out.push({ role, content: contentOf(rest) });
+}
+
+const ERROR_MARK: Block = { type: 'text', text: 'Error: ' };
 
 function assistantMessage(blocks: readonly Block[]): EngineMessage {
   const calls = blocks.filter((block) => block.type === 'tool_use');
@@ -105,6 +136,8 @@ function assistantMessage(blocks: readonly Block[]): EngineMessage {
 
 /** Text blocks are joined to one string: templates and engines treat one-element lists and strings unlike. */
 function contentOf(blocks: readonly Block[]): string | EnginePart[] {
+  const [only] = blocks;
+  if (blocks.length === 1 && only?.type === 'text') return only.text;
   const hasImage = blocks.some((block) => block.type === 'image');
   if (!hasImage) return blocks.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n');
   return blocks.flatMap((block): EnginePart[] => {
@@ -119,43 +152,42 @@ function toolChoiceField(choice: ToolChoice): unknown {
   return choice.kind === 'tool' ? { type: 'function', function: { name: choice.name } } : choice.kind;
 }
 
-function samplingFields(request: CommonRequest): Record<string, unknown> {
+function addSampling(request: CommonRequest, out: Record<string, unknown>): void {
   const { sampling } = request;
-  return defined({
-    temperature: sampling.temperature,
-    top_p: sampling.topP,
-    top_k: sampling.topK,
-    min_p: sampling.minP,
-    seed: sampling.seed,
-    frequency_penalty: sampling.frequencyPenalty,
-    presence_penalty: sampling.presencePenalty,
-    repetition_penalty: sampling.repetitionPenalty,
-    max_tokens: request.maxTokens,
-    stop: request.stop.length === 0 ? undefined : request.stop,
-    n: request.n === 1 ? undefined : request.n,
-    cache_salt: request.hints.cacheSalt,
-  });
+  const add = (name: string, value: unknown): void => {
+    if (value !== undefined) out[name] = value;
+  };
+  add('temperature', sampling.temperature);
+  add('top_p', sampling.topP);
+  add('top_k', sampling.topK);
+  add('min_p', sampling.minP);
+  add('seed', sampling.seed);
+  add('frequency_penalty', sampling.frequencyPenalty);
+  add('presence_penalty', sampling.presencePenalty);
+  add('repetition_penalty', sampling.repetitionPenalty);
+  add('max_tokens', request.maxTokens);
+  add('stop', request.stop.length === 0 ? undefined : request.stop);
+  add('n', request.n === 1 ? undefined : request.n);
+  add('cache_salt', request.hints.cacheSalt);
 }
 
-function formatFields(request: CommonRequest): Record<string, unknown> {
-  const { format } = request;
-  if (format.kind === 'text') return {};
-  if (format.kind === 'json_object') return { response_format: { type: 'json_object' } };
-  const json_schema = defined({ name: format.name, schema: format.schema, strict: format.strict });
-  return { response_format: { type: 'json_schema', json_schema } };
+function addFormat({ format }: CommonRequest, out: Record<string, unknown>): void {
+  if (format.kind === 'text') return;
+  if (format.kind === 'json_object') {
+    out['response_format'] = { type: 'json_object' };
+    return;
+  }
+  const { name, schema, strict } = format;
+  const json_schema = { name, schema, ...(strict === undefined ? {} : { strict }) };
+  out['response_format'] = { type: 'json_schema', json_schema };
 }
 
-function reasoningFields(request: CommonRequest): Record<string, unknown> {
+function reasoningFields(request: CommonRequest): { effort: string | undefined; kwargs: unknown } {
   const { reasoning } = request;
   const kwargs = request.extra['chat_template_kwargs'];
   const base = typeof kwargs === 'object' && kwargs !== null ? (kwargs as Record<string, unknown>) : {};
-  return defined({
-    reasoning_effort: reasoning.effort,
-    chat_template_kwargs:
-      reasoning.enabled === undefined ? kwargs : { enable_thinking: reasoning.enabled, ...base },
-  });
-}
-
-function defined(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  return {
+    effort: reasoning.effort,
+    kwargs: reasoning.enabled === undefined ? kwargs : { enable_thinking: reasoning.enabled, ...base },
+  };
 }

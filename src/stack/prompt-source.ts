@@ -5,6 +5,7 @@ import type { Plan } from '../plan/types.js';
 import { engineTokenizer } from '../prompt/engine-tokenize.js';
 import { selfCheck } from '../prompt/self-check.js';
 import { createPromptService, type SwitchablePromptService } from '../prompt/service.js';
+import { adapterOf } from './adapters.js';
 import type { WorkerSet } from './worker-set.js';
 
 export type Warn = (code: string, message: string) => void;
@@ -17,6 +18,7 @@ export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchableProm
   return createPromptService({
     local: local instanceof Error ? null : local,
     blockTokens: plan.blockTokens,
+    isExact: adapterOf(plan.engine).tokenIdsField !== undefined,
     warn: (sentence) => warn('tokenizer_fallback', sentence),
   });
 }

@@ -1,0 +1,153 @@
+/** Chats as tokens and blocks; a next turn costs what is new in it, wherever that can be known for certain. */
+import { LIMITS } from '../limits.js';
+import type { PromptModel } from '../model/local-model.js';
+import { type EngineChat, engineChat } from '../request/engine-body.js';
+import type { CommonRequest } from '../request/types.js';
+import { bytesAsTokens, type ChatBytes, chatBytes, messageBytes } from './chat-bytes.js';
+import { type Conversation, ConversationMemo, type Found } from './conversation-memo.js';
+import { hashBlocks } from './hash/block-hash.js';
+import { LocalPrompts, type RenderedTokens } from './local-prompts.js';
+import { Prepared } from './prepared.js';
+import type { SegmentCache } from './segment-cache.js';
+import { localPrompt, type TokenizedPrompt, textPrompt } from './sources.js';
+import type { PreparedPrompt, PromptSource, Region } from './types.js';
+
+export interface ChatPromptsOptions {
+  local: { model: PromptModel; cache: SegmentCache } | null;
+  blockTokens: number;
+  /** Every prompt is rendered whole: its tokens are what the engine computes on, not only what routing goes by. */
+  isExact: boolean;
+  warn(sentence: string): void;
+}
+
+/** Turns put together that are compared with rendering everything: the first ones, then a sample. */
+const FIRST_CHECKS = 8;
+const CHECK_EVERY = 256;
+/** Rendering more than this for a comparison would hold up everybody else. */
+const CHECKED_TOKENS_MAX = 65_536;
+
+interface ChatTokens {
+  prompt: TokenizedPrompt;
+  source: PromptSource;
+  rendered: RenderedTokens | null;
+}
+
+/** Not thread-safe, one per service. */
+export class ChatPrompts {
+  readonly #options: ChatPromptsOptions;
+  readonly #memo = new ConversationMemo({
+    countMax: LIMITS.conversationsKept,
+    bytesMax: LIMITS.conversationBytes,
+  });
+  readonly #prompts: LocalPrompts | null;
+  #steps = 0;
+
+  constructor(options: ChatPromptsOptions) {
+    this.#options = options;
+    const { local, isExact } = options;
+    this.#prompts = local === null || isExact ? null : new LocalPrompts(local.model, local.cache);
+  }
+
+  /** `tokenize` is asked for sources other than `local` and `text`. Rejects where the template refuses the chat. */
+  async prepare(
+    request: CommonRequest,
+    seed: bigint,
+    source: PromptSource,
+    tokenize: () => Promise<{ prompt: TokenizedPrompt; source: PromptSource }>,
+  ): Promise<PreparedPrompt> {
+    const chat = engineChat(request);
+    const tools = chat.tools.length === 0 ? '' : JSON.stringify(chat.tools);
+    const lead = `${tools}${JSON.stringify(chat.kwargs)}`;
+    const found = this.#memo.find(lead, chat.messages);
+    const base = found === null ? null : { bytes: found.conversation.bytes, common: found.common };
+    const bytes = chatBytes(lead, chat.messages, base);
+    const made =
+      source === 'engine'
+        ? { ...(await tokenize()), rendered: null }
+        : this.#tokens(request, source, { chat, bytes, found });
+    const local = this.#hashes(made.prompt.tokens, seed, found, sameTokens(found, bytes, made));
+    const { rendered } = made;
+    this.#memo.keep(
+      { lead, messages: chat.messages, bytes, rendered, source: made.source, hashes: { seed, local } },
+      found,
+    );
+    return new Prepared(made.prompt, {
+      source: made.source,
+      blockTokens: this.#options.blockTokens,
+      localHashes: local,
+      chat: { messages: messageBytes(bytes), tools },
+    });
+  }
+
+  #tokens(
+    request: CommonRequest,
+    source: PromptSource,
+    { chat, bytes, found }: { chat: EngineChat; bytes: ChatBytes; found: Found | null },
+  ): ChatTokens {
+    const { local } = this.#options;
+    if (source === 'text' || local === null) {
+      const regions = (): Region[] => textPrompt(request).regions();
+      return { prompt: { tokens: bytesAsTokens(bytes), regions }, source: 'text', rendered: null };
+    }
+    const whole = (): TokenizedPrompt => localPrompt(request, local.model, local.cache);
+    if (this.#prompts === null) return { prompt: whole(), source, rendered: null };
+    const rendered = this.#rendered(this.#prompts, chat, found);
+    return { prompt: { tokens: rendered.tokens, regions: () => whole().regions() }, source, rendered };
+  }
+
+  #rendered(prompts: LocalPrompts, chat: EngineChat, found: Found | null): RenderedTokens {
+    const base = found?.conversation.rendered ?? null;
+    const isWhole = found !== null && found.common === found.conversation.messages.length;
+    const next = base !== null && isWhole ? prompts.next(chat, base, found.common) : null;
+    if (next === null) return prompts.whole(chat);
+    if (next !== base) this.#check(prompts, chat, next);
+    return next;
+  }
+
+  /** Beside the answering: what was put together is what rendering everything gives. */
+  #check(prompts: LocalPrompts, chat: EngineChat, made: RenderedTokens): void {
+    this.#steps += 1;
+    const isDue = this.#steps <= FIRST_CHECKS || this.#steps % CHECK_EVERY === 0;
+    if (!isDue || made.tokens.length > CHECKED_TOKENS_MAX) return;
+    setImmediate(() => {
+      if (isEqual(prompts.whole(chat).tokens, made.tokens)) return;
+      prompts.distrust();
+      this.#memo.clear();
+      this.#options.warn(
+        'The chat template changes earlier turns in a way its probes did not show; prompts are rendered whole from now on.',
+      );
+    });
+  }
+
+  /** Hashes of blocks within the first `same` tokens are taken from the turn before. */
+  #hashes(tokens: Uint32Array, seed: bigint, found: Found | null, same: number): BigUint64Array {
+    const { blockTokens } = this.#options;
+    const before = found?.conversation.hashes;
+    if (before === undefined || before.seed !== seed) return hashBlocks(tokens, blockTokens, seed);
+    const kept = Math.min(before.local.length, Math.floor(same / blockTokens));
+    const total = Math.floor(tokens.length / blockTokens);
+    if (kept === total && kept === before.local.length) return before.local;
+    const hashes = new BigUint64Array(total);
+    hashes.set(before.local.subarray(0, kept));
+    hashes.set(hashBlocks(tokens.subarray(kept * blockTokens), blockTokens, seed), kept);
+    return hashes;
+  }
+}
+
+/** Leading tokens that are those of the conversation found. */
+function sameTokens(found: Found | null, bytes: ChatBytes, { source, rendered }: ChatTokens): number {
+  if (found === null || found.conversation.source !== source) return 0;
+  if (source === 'text') return (bytes.ends[found.common - 1] as number) >> 2;
+  const before: Conversation['rendered'] = found.conversation.rendered;
+  if (rendered === null || before === null) return 0;
+  if (rendered === before) return rendered.tokens.length;
+  return rendered.steps > 0 ? before.stableTokens : 0;
+}
+
+function isEqual(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
