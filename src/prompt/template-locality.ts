@@ -40,7 +40,8 @@ export class TemplateLocality {
 
   /** Whether messages from `common` on may be added to the text of those before; `marks` are those of all messages. */
   allows(chat: EngineChat, common: number, marks: ChatMarks): boolean {
-    if (!this.#isTrusted || marks.hasParts) return false;
+    // What comes after a turn is the answer to it; templates join anything else to the turn itself.
+    if (!this.#isTrusted || marks.hasParts || chat.messages[common]?.role !== 'assistant') return false;
     const features = {
       hasSystem: chat.messages[0]?.role === 'system',
       hasTools: chat.tools.length > 0,
@@ -85,7 +86,7 @@ export class TemplateLocality {
     let compared = 0;
     for (const messages of probes(features)) {
       const ends = messages.flatMap((message, at) => (isOpenEnd(message) ? [at + 1] : []));
-      for (const from of ends) {
+      for (const from of ends.filter((end) => messages[end]?.role === 'assistant')) {
         for (const to of ends.filter((end) => end > from)) {
           const chat = { messages: messages.slice(0, to), tools, kwargs };
           const addsUser = chat.messages.slice(from).some(({ role }) => role === 'user');
