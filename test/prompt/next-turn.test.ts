@@ -193,9 +193,9 @@ describe('what is put together', () => {
   };
 
   it('is most of what agents send, and nothing of a template that looks at all turns', () => {
-    expect(Object.keys(FAMILIES).map((name) => [name, steps(name, loop)])).toEqual(
-      Object.keys(FAMILIES).map((name) => [name, 1]),
-    );
+    // gpt-oss and DeepSeek with tools keep a state over all turns.
+    const whole = Object.keys(FAMILIES).filter((name) => steps(name, loop) === null);
+    expect(whole).toEqual(['harmony', 'deepseek with tools']);
     expect(steps('counting', loop)).toBe(null);
   });
 
