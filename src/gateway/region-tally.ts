@@ -14,8 +14,8 @@ interface Waiting {
   cachedTokens: number;
 }
 
-/** Pause after a prompt, as a multiple of the time it took: a tenth of the event loop at most. */
-const REST = 9;
+/** Pause after a prompt, as a multiple of the time it took: two percent of the event loop at most. */
+const REST = 49;
 
 /** One writer, bounded: when requests end faster than that, the oldest are told by the share of their text. */
 export class RegionTally {
@@ -29,6 +29,11 @@ export class RegionTally {
 
   add(waiting: Waiting): void {
     if (waiting.prompt.tokens.length === 0) return;
+    // A long prompt is told at once by the share of its text: that is quick, and waiting would hold its whole body.
+    if (waiting.prompt.tokens.length > LIMITS.regionTallyTokens) {
+      this.#tell(waiting, false);
+      return;
+    }
     this.#waiting.push(waiting);
     if (this.#waiting.length > LIMITS.regionTallies) this.#tell(this.#waiting.shift()!, false);
     this.#timer ??= this.#later(0);
@@ -49,7 +54,7 @@ export class RegionTally {
     const next = this.#waiting.shift();
     if (next === undefined) return;
     const startedAt = performance.now();
-    this.#tell(next, next.prompt.tokens.length <= LIMITS.regionTallyTokens);
+    this.#tell(next, true);
     if (this.#waiting.length > 0) this.#timer = this.#later((performance.now() - startedAt) * REST);
   }
 

@@ -54,6 +54,11 @@ function startOf(bytes: ChatBytes, messages: number): ChatBytes {
   return { ...bytes, length: bytes.ends[messages - 1] as number, ends: bytes.ends.slice(0, messages) };
 }
 
+/** Bytes of each message. */
+export function messageSizes({ ends, leadBytes }: ChatBytes): number[] {
+  return ends.map((end, index) => end - (index === 0 ? leadBytes : (ends[index - 1] as number) + 1));
+}
+
 /** Bytes of the messages alone. */
 export function messageBytes({ store, length, leadBytes }: ChatBytes): Buffer {
   return store.buffer.subarray(leadBytes, length);

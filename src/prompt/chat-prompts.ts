@@ -3,13 +3,13 @@ import { LIMITS } from '../limits.js';
 import type { PromptModel } from '../model/local-model.js';
 import { type EngineChat, engineChat } from '../request/engine-body.js';
 import type { CommonRequest } from '../request/types.js';
-import { bytesAsTokens, type ChatBytes, chatBytes, messageBytes } from './chat-bytes.js';
+import { bytesAsTokens, type ChatBytes, chatBytes, messageBytes, messageSizes } from './chat-bytes.js';
 import { type Conversation, ConversationMemo, type Found } from './conversation-memo.js';
 import { hashBlocks } from './hash/block-hash.js';
 import { LocalPrompts, type RenderedTokens } from './local-prompts.js';
 import { Prepared } from './prepared.js';
 import type { SegmentCache } from './segment-cache.js';
-import { localPrompt, type TokenizedPrompt, textPrompt } from './sources.js';
+import { localPrompt, regionsByBytes, type TokenizedPrompt } from './sources.js';
 import type { PreparedPrompt, PromptSource, Region } from './types.js';
 
 export interface ChatPromptsOptions {
@@ -85,14 +85,20 @@ export class ChatPrompts {
     { chat, bytes, found }: { chat: EngineChat; bytes: ChatBytes; found: Found | null },
   ): ChatTokens {
     const { local } = this.#options;
+    const tools = chat.tools.length === 0 ? 0 : bytes.leadBytes;
+    const shares = (tokens: number) => (): Region[] =>
+      regionsByBytes(request, chat, { messages: messageSizes(bytes), tools }, tokens);
     if (source === 'text' || local === null) {
-      const regions = (): Region[] => textPrompt(request).regions();
-      return { prompt: { tokens: bytesAsTokens(bytes), regions }, source: 'text', rendered: null };
+      const tokens = bytesAsTokens(bytes);
+      const regions = shares(tokens.length);
+      return { prompt: { tokens, regions, roughRegions: regions }, source: 'text', rendered: null };
     }
     const whole = (): TokenizedPrompt => localPrompt(request, local.model, local.cache);
     if (this.#prompts === null) return { prompt: whole(), source, rendered: null };
     const rendered = this.#rendered(this.#prompts, chat, found);
-    return { prompt: { tokens: rendered.tokens, regions: () => whole().regions() }, source, rendered };
+    const { tokens } = rendered;
+    const regions = (): Region[] => whole().regions();
+    return { prompt: { tokens, regions, roughRegions: shares(tokens.length) }, source, rendered };
   }
 
   #rendered(prompts: LocalPrompts, chat: EngineChat, found: Found | null): RenderedTokens {

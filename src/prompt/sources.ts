@@ -2,7 +2,7 @@
 import { renderChat } from '../model/chat-template.js';
 import type { PromptModel } from '../model/local-model.js';
 import { joinTokens } from '../model/tokenizer.js';
-import { type EngineChat, engineChat, engineMessages } from '../request/engine-body.js';
+import { type EngineChat, engineChat, engineMessageOwners } from '../request/engine-body.js';
 import type { CommonRequest } from '../request/types.js';
 import type { EngineTokenize } from './engine-tokenize.js';
 import { kindOf } from './marks.js';
@@ -87,16 +87,33 @@ function localRegions(
   return regionsOfSpans(spans, encoded, model.tokenizer.byteLength, requestMessages(request));
 }
 
-/** Request message of each engine message: a user turn with tool results becomes several. */
 function requestMessages(request: CommonRequest): number[] {
-  if (request.input.kind !== 'chat') return [];
-  return request.input.messages.flatMap((message, index) => engineMessages([message]).map(() => index));
+  return request.input.kind === 'chat' ? engineMessageOwners(request.input.messages) : [];
+}
+
+/** Regions by the share of each message's JSON, whose byte lengths are known. */
+export function regionsByBytes(
+  request: CommonRequest,
+  chat: EngineChat,
+  sizes: { messages: readonly number[]; tools: number },
+  tokens: number,
+): Region[] {
+  const owners = requestMessages(request);
+  const parts = chat.messages.flatMap((message, index): WeightedPart[] => {
+    const owner = owners[index] ?? -1;
+    const size = sizes.messages[index] ?? 0;
+    const reasoning = Math.min(size, message.reasoning_content?.length ?? 0);
+    return [
+      { kind: 'reasoning', message: owner, weight: reasoning },
+      { kind: kindOf(message), message: owner, weight: size - reasoning },
+    ];
+  });
+  return regionsByShare(withTools(parts, chat, sizes.tools), tokens);
 }
 
 function weightedParts(request: CommonRequest, chat: EngineChat): WeightedPart[] {
   const owners = requestMessages(request);
   const tools = chat.tools.length === 0 ? 0 : JSON.stringify(chat.tools).length;
-  const toolsPart: WeightedPart = { kind: 'tools', message: -1, weight: tools };
   const parts = chat.messages.flatMap((message, index): WeightedPart[] => {
     const owner = owners[index] ?? -1;
     const reasoning = message.reasoning_content?.length ?? 0;
@@ -107,7 +124,12 @@ function weightedParts(request: CommonRequest, chat: EngineChat): WeightedPart[]
       { kind: kindOf(message), message: owner, weight: rest },
     ];
   });
-  // Templates list the tools with the leading system message.
+  return withTools(parts, chat, tools);
+}
+
+/** Templates list the tools with the leading system message. */
+function withTools(parts: readonly WeightedPart[], chat: EngineChat, weight: number): WeightedPart[] {
+  const toolsPart: WeightedPart = { kind: 'tools', message: -1, weight };
   const leads = chat.messages[0]?.role === 'system' ? 2 : 0;
   return [...parts.slice(0, leads), toolsPart, ...parts.slice(leads)].filter((part) => part.weight > 0);
 }

@@ -95,6 +95,18 @@ export function engineChat(request: CommonRequest): EngineChat {
   };
 }
 
+/** Index of the request's message each engine message comes from: a user turn with tool results becomes several. */
+export function engineMessageOwners(messages: readonly Message[]): number[] {
+  const owners: number[] = [];
+  for (const [index, { role, blocks }] of messages.entries()) {
+    let results = 0;
+    if (role !== 'assistant') for (const block of blocks) if (block.type === 'tool_result') results += 1;
+    const count = results > 0 && results === blocks.length ? results : results + 1;
+    for (let n = 0; n < count; n += 1) owners.push(index);
+  }
+  return owners;
+}
+
 function addEngineMessages({ role, blocks }: Message, out: EngineMessage[]): void {
   if (role === 'assistant') {
     out.push(assistantMessage(blocks));
