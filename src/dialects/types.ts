@@ -8,6 +8,8 @@ export interface DecodeContext {
   headers: IncomingHttpHeaders;
   /** Reports a request field that was accepted and ignored. */
   warn(code: string, message: string): void;
+  /** The request is only counted, scored or prefilled: a bound on its output may be missing. */
+  isMeasured?: boolean;
   /** A kept answer of `/v1/responses` by its id; undefined when it is not (or no longer) kept. */
   kept?(responseId: string): KeptResponse | undefined;
 }

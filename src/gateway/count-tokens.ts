@@ -11,7 +11,7 @@ export function serveCount(dialect: Dialect): Handler {
   return async (call, room) => {
     const id = newRequestId();
     const body = await readJson(call.request, { bytesMax: room.deps.config.bodyBytes });
-    const { request } = decodeIncoming(body, { id, call, dialect, room });
+    const { request } = decodeIncoming(body, { id, call, dialect, room, isMeasured: true });
     const { tokens } = await room.deps.prompt.prepare(request);
     const object = dialect.name === 'responses' ? { object: 'response.input_tokens' } : {};
     sendJson(call.response, 200, { ...object, input_tokens: tokens.length }, { 'x-request-id': id });

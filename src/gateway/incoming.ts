@@ -21,9 +21,16 @@ export interface Incoming {
 /** Throws `invalid_request`, `unsupported` or `unknown_model`. */
 export function decodeIncoming(
   value: unknown,
-  options: { id: string; call: Caller; dialect: Dialect; room: GatewayRoom; responses?: KeptView },
+  options: {
+    id: string;
+    call: Caller;
+    dialect: Dialect;
+    room: GatewayRoom;
+    responses?: KeptView;
+    isMeasured?: boolean;
+  },
 ): Incoming {
-  const { id, call, dialect, room, responses = keptFor(call.request, room) } = options;
+  const { id, call, dialect, room, responses = keptFor(call.request, room), isMeasured = false } = options;
   const { headers } = call.request;
   const body = bodyFields(value);
   const decoded = dialect.decode(body, {
@@ -31,6 +38,7 @@ export function decodeIncoming(
     headers,
     warn: (code, message) => room.warn(code, message, id),
     kept: (responseId) => responses.get(responseId),
+    isMeasured,
   });
   checkModel(decoded.model, room.deps.served);
   const known = recognise({ headers, body, request: decoded });

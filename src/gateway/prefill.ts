@@ -25,7 +25,7 @@ function prefillOf(dialect: Dialect): Dialect {
   return {
     ...dialect,
     decode: (body, context) => {
-      const request = dialect.decode(body, context);
+      const request = dialect.decode(body, { ...context, isMeasured: true });
       const hints = { ...request.hints, extraFields: ['worker_id', 'timing'] };
       return { ...request, hints, maxTokens: 1, n: 1, stream: false };
     },

@@ -14,7 +14,7 @@ export async function serveScore(call: HttpCall, room: GatewayRoom): Promise<voi
   const { config, served, prompt: prompts, router } = room.deps;
   const value = await readJson(call.request, { bytesMax: config.bodyBytes });
   const { dialect, body } = dialectOf(value, served.name);
-  const { request } = decodeIncoming(body, { id: newRequestId(), call, dialect, room });
+  const { request } = decodeIncoming(body, { id: newRequestId(), call, dialect, room, isMeasured: true });
   const prompt = await prompts.prepare(request);
   const promptTokens = prompt.tokens.length;
   const candidates = router.score(routeInput({ request, prompt }));

@@ -156,6 +156,16 @@ describe('a field', () => {
     expect([status, body.error.param]).toEqual([400, param]);
   });
 
+  it('Messages cannot do without is asked for, except where nothing is generated', async () => {
+    gateway = await startGateway();
+    const { max_tokens, ...open } = message;
+    const { status, body } = await failure('/v1/messages', open);
+    expect([status, body.error.message]).toEqual([400, 'max_tokens: is required']);
+    expect(max_tokens).toBe(5);
+    expect((await gateway.post('/v1/messages/count_tokens', open)).status).toBe(200);
+    expect((await gateway.post('/dynamo/v1/score', { ...open, dialect: 'messages' })).status).toBe(200);
+  });
+
   it('of a header out of range names the header', async () => {
     gateway = await startGateway();
     const headers = { 'x-dynamo-request-priority': 'high' };

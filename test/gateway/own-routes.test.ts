@@ -97,7 +97,7 @@ describe('score', () => {
 describe('prefill', () => {
   it.each([
     ['chat', { messages: user, stream: true, max_tokens: 100 }],
-    ['messages', { messages: user, max_tokens: 100, stream: true }],
+    ['messages', { messages: user, stream: true }],
     ['responses', { input: 'hello', stream: true }],
     ['completions', { prompt: 'hello', n: 3 }],
   ])('of a %s body asks for one token and answers when it is there', async (dialect, body) => {

@@ -32,6 +32,7 @@ const IGNORED: Record<string, string> = {
 export function decodeMessages(value: unknown, context: DecodeContext): CommonRequest {
   const body = bodyFields(value);
   const maxTokens = numberField(body, 'max_tokens', { min: 0, isInteger: true });
+  if (maxTokens === undefined && context.isMeasured !== true) throw invalid('max_tokens', 'is required');
   const choice = objectField(body, 'tool_choice');
   const tools = decodeMessagesTools(body, context);
   warnIgnored(body, IGNORED, context);
