@@ -166,6 +166,12 @@ export const LIMITS = {
   reachableBlocks: 1_048_576,
   /** Engine block hashes per generation whose place in the prefix is remembered; 16 bytes each. */
   parentBlocks: 524_288,
+  /** Removed blocks per generation remembered to explain misses; 16 bytes each. */
+  evictionsKept: 131_072,
+  /** Tokens of sessions' last prompts kept to find where the next one differs. */
+  missMemoryBytes: 64 * 1024 * 1024,
+  /** Prompts kept per session: its sub-agents and side questions take turns. */
+  missPromptsPerSession: 4,
   /** Memory of the block index; at about 20 bytes a block this is 50 M blocks. Past it stores are refused. */
   indexBytes: 1024 * 1024 * 1024,
   /** Idle time after which a session's context no longer counts as live on its worker (`kv` policy). */

@@ -19,6 +19,13 @@ interface DecisionShape {
   decideMs: number;
   queueMs: number;
   candidates: DecisionRow[];
+  miss?: {
+    cause: string;
+    detail: string;
+    cachedTokens: number;
+    repeatedTokens: number;
+    divergence: { token: number; message: number; role: string | null; kind: string } | null;
+  } | null;
 }
 
 /** `value` is the answer of `GET /dynamo/v1/requests/{id}`. Terms that are 0 for every worker are left out. */
@@ -41,10 +48,26 @@ export function decisionText(value: unknown): string {
     `worker     ${decision.worker} by policy ${decision.policy}: ${decision.reason}`,
     ...(decision.fault === undefined ? [] : [`fault      the policy ${decision.fault}`]),
     `prompt     ${decision.promptTokens} tokens; ${decision.predictedTokens} expected in its cache, ${decision.reachableTokens} reachable`,
+    ...missLines(decision),
     `time       ${decision.decideMs.toFixed(2)} ms to decide, ${decision.queueMs.toFixed(1)} ms in the queue`,
     '',
     ...table([head, ...rows]),
   ].join('\n');
+}
+
+function missLines({ miss }: DecisionShape): string[] {
+  if (miss === undefined || miss === null) return [];
+  const { cause, detail, cachedTokens, repeatedTokens, divergence } = miss;
+  const lines = [`cache      ${cachedTokens} tokens read; ${cause.replaceAll('_', ' ')}: ${detail}`];
+  if (divergence !== null) {
+    const message =
+      divergence.message < 0
+        ? ''
+        : `, in message ${divergence.message} (${divergence.role ?? divergence.kind})`;
+    lines.push(`differs    from the session's last prompt at token ${divergence.token}${message}`);
+  }
+  if (repeatedTokens > 0) lines.push(`repeated   ${repeatedTokens} tokens had been computed before`);
+  return lines;
 }
 
 function table(rows: readonly string[][]): string[] {

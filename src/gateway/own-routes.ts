@@ -13,7 +13,8 @@ export function serveExplain({ response, params, path }: HttpCall, room: Gateway
   const id = params['id'] ?? '';
   const decision = room.deps.router.explain(id);
   if (decision === undefined) throw new DynamoError('not_found', { method: 'GET', path });
-  sendJson(response, 200, { ...decision, request: room.notes.get(id) ?? null });
+  const miss = room.deps.explainMiss?.(id) ?? null;
+  sendJson(response, 200, { ...decision, miss, request: room.notes.get(id) ?? null });
 }
 
 export function serveCache({ response }: HttpCall, room: GatewayRoom): void {

@@ -4,6 +4,7 @@ import type { PromptService } from '../prompt/service.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { CommonRequest, StreamEvent } from '../request/types.js';
 import type { RouterService } from '../router/types.js';
+import type { MissReport } from '../telemetry/miss-cause.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../telemetry/types.js';
 
 export interface ServedModel {
@@ -56,6 +57,8 @@ export interface GatewayDeps {
   outputFilter?(worker: string, request: CommonRequest): ((event: StreamEvent) => StreamEvent[]) | null;
   /** A request's prompt is known; must return at once. */
   onPrompt?(request: CommonRequest, prompt: PreparedPrompt): void;
+  /** Why a request that has ended was not read from a cache; null when that is not known. */
+  explainMiss?(requestId: string): MissReport | null;
   emit(event: TelemetryEvent): void;
   snapshot(): Snapshot;
   /** Calls back for each event from now on; returns the unsubscribe function. */

@@ -3,6 +3,7 @@ import { sequenceHashes } from '../prompt/hash/block-hash.js';
 import type { ApproximateFeed } from './approximate.js';
 import type { Clock } from './clock.js';
 import type { BlockIndex } from './index/types.js';
+import type { LossLog } from './losses.js';
 import type { PolicyGuard } from './policies/guard.js';
 import type { PredictedBlocks } from './predicted.js';
 import type { ReachableSet } from './reachable.js';
@@ -34,6 +35,7 @@ export interface RouterState {
   defaultPrefillMsPerToken: number;
   sessions: SessionBook;
   reachable: ReachableSet;
+  losses: LossLog;
   predicted: PredictedBlocks;
   approximate: ApproximateFeed;
 }

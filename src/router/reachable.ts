@@ -61,6 +61,12 @@ export class ReachableSet {
     }
   }
 
+  /** The sequence hash of an engine's block, into `place`; false when it is not remembered. */
+  placeOf(lane: Lane, engineWords: Uint32Array, at: number, place: Uint32Array): boolean {
+    this.#setKey(lane, engineWords[at * 2] as number, engineWords[at * 2 + 1] as number);
+    return this.#places.has(this.#key, 0, place);
+  }
+
   #sequenceAfter(lane: Lane, parent: bigint | null, localHashes: BigUint64Array): BigUint64Array | null {
     if (parent === null) return sequenceHashes(localHashes);
     this.#setKey(lane, Number(parent & 0xffff_ffffn), Number(parent >> 32n));

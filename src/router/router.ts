@@ -2,11 +2,13 @@
 
 import { admit, type Round } from './admission.js';
 import { ApproximateFeed } from './approximate.js';
+import { BlockEvents } from './block-events.js';
 import { type Clock, systemClock } from './clock.js';
 import { type Decided, decide, type RouterState, workMs } from './decide.js';
 import { DecisionRing } from './decisions.js';
 import { allowedWorkers, assertPin, holdDetail, retryAfterSeconds } from './eligibility.js';
 import type { BlockIndex, Lane } from './index/types.js';
+import { type Eviction, type Loss, LossLog } from './losses.js';
 import { RoutedRequest } from './placement.js';
 import { PolicyGuard } from './policies/guard.js';
 import { PredictedBlocks } from './predicted.js';
@@ -63,6 +65,7 @@ export interface Router extends RouterService {
   /** The engine's own figures. */
   reportLoad(worker: WorkerId, load: { running: number; waiting: number; kvUsage: number }): void;
   laneOf(worker: WorkerId): Lane | undefined;
+  workers(): WorkerId[];
   applyStored(
     worker: WorkerId,
     tier: Tier,
@@ -75,6 +78,9 @@ export interface Router extends RouterService {
   /** Its cache is gone or can no longer be known. */
   dropWorkerBlocks(worker: WorkerId): void;
   feedSink(worker: WorkerId): WorkerFeedSink;
+  /** The last time a worker gave up a block, and all of them at once; null when that is not remembered. */
+  evictionOf(worker: WorkerId, sequence: bigint): Eviction | null;
+  lossOf(worker: WorkerId): Loss | null;
   /** Stores, removals and clears applied since start. */
   eventsApplied(): number;
   bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number };
@@ -93,7 +99,7 @@ class KvRouter implements Router {
   readonly #state: RouterState;
   readonly #queue: AdmissionQueue<Placement>;
   readonly #decisions = new DecisionRing();
-  #events = 0;
+  readonly #blocks: BlockEvents;
 
   constructor(options: RouterOptions) {
     const clock = options.clock ?? systemClock;
@@ -102,6 +108,7 @@ class KvRouter implements Router {
     this.#observer = options.observer ?? {};
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.#blockTokens = options.blockTokens ?? 0;
+    const reachable = new ReachableSet();
     this.#state = {
       index: options.index,
       policy: options.policy,
@@ -117,10 +124,12 @@ class KvRouter implements Router {
       priorityAt: Number.NEGATIVE_INFINITY,
       defaultPrefillMsPerToken: this.#settings.prefillMsPerToken,
       sessions: new SessionBook(clock, this.#settings.outputTokens),
-      reachable: new ReachableSet(),
+      reachable,
+      losses: new LossLog(clock, reachable),
       predicted: new PredictedBlocks(clock, this.#settings.predictedMs),
       approximate: new ApproximateFeed(options.index, clock, this.#settings.approximateMs),
     };
+    this.#blocks = new BlockEvents(this.#state);
     this.#queue = new AdmissionQueue(clock, this.#settings, {
       attempt: (input, since, round) => this.#attempt(input, since, round),
       workMs: (input) => workMs(this.#state, input),
@@ -184,6 +193,10 @@ class KvRouter implements Router {
     if (book !== undefined) Object.assign(book, load);
   }
 
+  workers(): WorkerId[] {
+    return [...this.#state.workers.keys()];
+  }
+
   laneOf(worker: WorkerId): Lane | undefined {
     return this.#state.workers.get(worker)?.lane;
   }
@@ -195,33 +208,28 @@ class KvRouter implements Router {
     engineHashes: BigUint64Array,
     localHashes: BigUint64Array,
   ): void {
-    const lane = this.laneOf(worker);
-    if (lane === undefined) return;
-    this.#events += 1;
-    this.#index.store(lane, tier, parent ?? 0n, engineHashes, localHashes);
-    this.#state.reachable.addStored(lane, parent, engineHashes, localHashes);
+    this.#blocks.stored(worker, tier, parent, engineHashes, localHashes);
   }
 
   applyRemoved(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void {
-    const lane = this.laneOf(worker);
-    if (lane === undefined) return;
-    this.#events += 1;
-    this.#index.remove(lane, tier, engineHashes);
+    this.#blocks.removed(worker, tier, engineHashes);
   }
 
   applyCleared(worker: WorkerId): void {
-    this.#events += 1;
-    const lane = this.laneOf(worker);
-    if (lane === undefined) return;
-    // The engine's own memory: what lies in tiers below stays.
-    this.#index.clear(lane, 'gpu');
-    this.#state.approximate.clear(lane);
+    this.#blocks.cleared(worker);
   }
 
   dropWorkerBlocks(worker: WorkerId): void {
-    this.#clear(worker);
-    this.#state.predicted.clear(worker);
-    this.#state.sessions.forgetWorker(worker);
+    this.#blocks.dropped(worker);
+  }
+
+  evictionOf(worker: WorkerId, sequence: bigint): Eviction | null {
+    const lane = this.laneOf(worker);
+    return lane === undefined ? null : this.#state.losses.evictionOf(lane, sequence);
+  }
+
+  lossOf(worker: WorkerId): Loss | null {
+    return this.#state.losses.lossOf(worker);
   }
 
   feedSink(worker: WorkerId): WorkerFeedSink {
@@ -235,7 +243,7 @@ class KvRouter implements Router {
   }
 
   eventsApplied(): number {
-    return this.#events;
+    return this.#blocks.applied;
   }
 
   bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number } {
@@ -243,13 +251,6 @@ class KvRouter implements Router {
     if (book === undefined) return { requests: 0, prefillTokens: 0, decodeBlocks: 0 };
     const { activeRequests: requests, prefillTokens, decodeBlocks } = book;
     return { requests, prefillTokens, decodeBlocks };
-  }
-
-  #clear(worker: WorkerId): void {
-    const lane = this.laneOf(worker);
-    if (lane === undefined) return;
-    this.#index.clear(lane);
-    this.#state.approximate.clear(lane);
   }
 
   #attempt(input: RouteInput, since: number, round: Round): Placement | Hold {

@@ -21,6 +21,7 @@ import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
 import { engineFields, mayBeWhole } from './engine-fields.js';
+import { explainMisses } from './explain-misses.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
@@ -166,6 +167,8 @@ export class Stack {
     const spec = this.#spec;
     const { router, prompt, workers } = rooms;
     const net = new ParserNet(spec.settings.parsers, plan, (event) => this.#bus.emit(event));
+    const misses = explainMisses(router);
+    this.#bus.subscribe((event) => misses.apply(event));
     const gateway = createGateway({
       config: {
         host: spec.host,
@@ -190,7 +193,11 @@ export class Stack {
       engineFields: (_worker, request, prompt) => engineFields(adapterOf(plan.engine), request, prompt),
       answersWhole: (_worker, request) => adapterOf(plan.engine).answersWhole === true && mayBeWhole(request),
       outputFilter: (worker, request) => net.filter(worker, request),
-      onPrompt: (request, prompt) => this.#recording?.onPrompt(request, prompt),
+      onPrompt: (request, prompt) => {
+        misses.onPrompt(request, prompt);
+        this.#recording?.onPrompt(request, prompt);
+      },
+      explainMiss: (id) => misses.report(id),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#store.snapshot(Date.now()),
       subscribe: (listener) => this.#bus.subscribe(listener),

@@ -8,19 +8,21 @@ const row = (worker: string, gpu: number, prefill: number) => ({
   terms: { prefill, home: 0, total: prefill },
 });
 
+const decision = {
+  requestId: 'r1',
+  worker: 'w1',
+  policy: 'kv',
+  reason: 'lowest cost',
+  promptTokens: 391,
+  predictedTokens: 384,
+  reachableTokens: 384,
+  decideMs: 0.25,
+  queueMs: 0,
+  candidates: [row('w0', 0, 720.5), row('w1', 6, 13)],
+};
+
 describe('a decision for a person', () => {
-  const text = decisionText({
-    requestId: 'r1',
-    worker: 'w1',
-    policy: 'kv',
-    reason: 'lowest cost',
-    promptTokens: 391,
-    predictedTokens: 384,
-    reachableTokens: 384,
-    decideMs: 0.25,
-    queueMs: 0,
-    candidates: [row('w0', 0, 720.5), row('w1', 6, 13)],
-  });
+  const text = decisionText(decision);
 
   it('says who was chosen, by what and for what', () => {
     expect(text).toContain('w1 by policy kv: lowest cost');
@@ -31,5 +33,17 @@ describe('a decision for a person', () => {
     expect(text).toMatch(/w0 +0 +1 +128 +720\.5 +720\.5/);
     expect(text).toMatch(/w1 \* +6 +1 +128 +13\.0 +13\.0/);
     expect(text).not.toContain('home');
+    expect(text).not.toContain('fault');
+  });
+
+  it('says why the cache was missed, where the prompt differs, and what was computed again', () => {
+    const divergence = { token: 212, message: 3, role: 'user', kind: 'conversation' };
+    const detail = 'w0 gave it up 4.0 s ago, from gpu';
+    const miss = { cause: 'evicted', detail, cachedTokens: 128, repeatedTokens: 256, divergence };
+    const explained = decisionText({ ...decision, miss, fault: 'returned a promise' });
+    expect(explained).toContain('128 tokens read; evicted: w0 gave it up 4.0 s ago, from gpu');
+    expect(explained).toContain('at token 212, in message 3 (user)');
+    expect(explained).toContain('256 tokens had been computed before');
+    expect(explained).toContain('fault      the policy returned a promise');
   });
 });

@@ -7,6 +7,7 @@ import { createPromptService, type PromptService } from '../../../src/prompt/ser
 import { PlainBlockIndex } from '../../../src/router/index/plain-index.js';
 import { loadPolicy } from '../../../src/router/policies/load-policy.js';
 import { createRouter, type Router } from '../../../src/router/router.js';
+import { explainMisses } from '../../../src/stack/explain-misses.js';
 import { createBus, type TelemetryBus } from '../../../src/telemetry/bus.js';
 import { createSnapshotStore } from '../../../src/telemetry/snapshot.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../../../src/telemetry/types.js';
@@ -38,6 +39,10 @@ export interface GatewayOptions {
   link?: (worker: string) => WorkerLink | undefined;
   engineFields?: GatewayDeps['engineFields'];
   outputFilter?: GatewayDeps['outputFilter'];
+  /** Stands in for the counting prompt service; blocks of 16 tokens. */
+  prompt?: PromptService;
+  /** Whether the workers tell what they hold; `TestGateway.router` takes their events. */
+  feed?: 'events' | 'approximate';
   /** Made once the bus is there; hears every prompt and every event. */
   watch?: (emit: (event: TelemetryEvent) => void) => {
     onPrompt: NonNullable<GatewayDeps['onPrompt']>;
@@ -61,17 +66,23 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   });
   const watch = options.watch?.((event) => bus.emit(event));
   if (watch !== undefined) bus.subscribe((event) => watch.apply(event));
-  const router = startRouter([...links.keys()]);
+  const router = startRouter([...links.keys()], options.feed ?? 'approximate');
+  const misses = explainMisses(router);
+  bus.subscribe((event) => misses.apply(event));
   let listeners = 0;
   const gateway = createGateway({
     config: { host: '127.0.0.1', port: 0, apiKeys: [], bodyBytes: 1_000_000, ...options.config },
     served: { ...SERVED, ...options.served },
-    prompt: countingPrompt(),
+    prompt: options.prompt ?? countingPrompt(),
     router,
     link: options.link ?? ((worker) => links.get(worker)),
     engineFields: options.engineFields ?? (() => ({})),
     ...(options.outputFilter === undefined ? {} : { outputFilter: options.outputFilter }),
-    ...(watch === undefined ? {} : { onPrompt: watch.onPrompt }),
+    onPrompt: (request, prompt) => {
+      misses.onPrompt(request, prompt);
+      watch?.onPrompt(request, prompt);
+    },
+    explainMiss: (id) => misses.report(id),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
     subscribe: (listener) => {
@@ -128,7 +139,7 @@ const STACK = {
   isSimulated: false,
 };
 
-function startRouter(workers: readonly string[]): Router {
+function startRouter(workers: readonly string[], feed: 'events' | 'approximate'): Router {
   const router = createRouter({
     index: new PlainBlockIndex(1 << 20),
     policy: loadPolicy('kv'),
@@ -136,7 +147,7 @@ function startRouter(workers: readonly string[]): Router {
     settings: { failedWaitMs: 20 },
   });
   for (const id of workers) {
-    router.addWorker({ id, blockTokens: BLOCK_TOKENS, kvBlocks: 1_000, feed: 'approximate' });
+    router.addWorker({ id, blockTokens: BLOCK_TOKENS, kvBlocks: 1_000, feed });
     router.setEligible(id, true);
   }
   return router;

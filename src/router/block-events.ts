@@ -1,0 +1,62 @@
+/** Workers' blocks as they tell them: into the index, and into what is remembered beside it. */
+import type { RouterState } from './decide.js';
+import type { Tier, WorkerId } from './types.js';
+
+/** The one writer of what workers hold. Workers that are not known are ignored. */
+export class BlockEvents {
+  readonly #state: RouterState;
+  /** Stores, removals and clears applied. */
+  applied = 0;
+
+  constructor(state: RouterState) {
+    this.#state = state;
+  }
+
+  stored(
+    worker: WorkerId,
+    tier: Tier,
+    parent: bigint | null,
+    engineHashes: BigUint64Array,
+    localHashes: BigUint64Array,
+  ): void {
+    const { workers, index, reachable } = this.#state;
+    const lane = workers.get(worker)?.lane;
+    if (lane === undefined) return;
+    this.applied += 1;
+    index.store(lane, tier, parent ?? 0n, engineHashes, localHashes);
+    reachable.addStored(lane, parent, engineHashes, localHashes);
+  }
+
+  removed(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void {
+    const { workers, index, losses } = this.#state;
+    const lane = workers.get(worker)?.lane;
+    if (lane === undefined) return;
+    this.applied += 1;
+    index.remove(lane, tier, engineHashes);
+    losses.removed(lane, tier, engineHashes);
+  }
+
+  /** The engine's own memory is empty: what lies in tiers below stays. */
+  cleared(worker: WorkerId): void {
+    const { workers, index, approximate, losses } = this.#state;
+    this.applied += 1;
+    const lane = workers.get(worker)?.lane;
+    if (lane === undefined) return;
+    index.clear(lane, 'gpu');
+    approximate.clear(lane);
+    losses.lost(worker, 'cleared');
+  }
+
+  /** Its cache is gone or can no longer be known. */
+  dropped(worker: WorkerId): void {
+    const { workers, index, approximate, predicted, sessions, losses } = this.#state;
+    const lane = workers.get(worker)?.lane;
+    if (lane !== undefined) {
+      index.clear(lane);
+      approximate.clear(lane);
+    }
+    losses.lost(worker, 'dropped');
+    predicted.clear(worker);
+    sessions.forgetWorker(worker);
+  }
+}

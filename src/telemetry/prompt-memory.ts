@@ -1,0 +1,187 @@
+/** The last prompts of each session, as far as is needed to say where the next one differs. No text is kept, only tokens. */
+import { LIMITS } from '../limits.js';
+import type { Block, CommonRequest } from '../request/types.js';
+import type { Divergence } from './miss-cause.js';
+
+/** A run of prompt tokens of one kind; `message` counts from 0, -1 for tools and template text. */
+export interface PromptRegion {
+  kind: string;
+  start: number;
+  end: number;
+  message: number;
+}
+
+/** A prompt as this room needs it. */
+export interface PromptFacts {
+  readonly tokens: Uint32Array;
+  readonly blockTokens: number;
+  /** Costly where the chat has to be rendered again: read only where two prompts differ. */
+  readonly regions: readonly PromptRegion[];
+}
+
+export interface RememberedPrompt {
+  tokens: Uint32Array;
+  salt: string;
+  toolsMark: string;
+  messages: MessageMark[];
+  worker: string;
+  /** Unix milliseconds. */
+  at: number;
+}
+
+/** Two messages with equal marks are most probably equal but for their reasoning. */
+interface MessageMark {
+  mark: string;
+  hasReasoning: boolean;
+}
+
+/** Bounded by the bytes of all tokens kept; the session longest unused goes first. */
+export class PromptMemory {
+  readonly #bytesMax: number;
+  readonly #sessions = new Map<string, RememberedPrompt[]>();
+  #bytes = 0;
+
+  constructor(bytesMax: number = LIMITS.missMemoryBytes) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * The remembered prompt of the session that shares most with this one, the newest among equals, and how many tokens; null
+   * for a session nothing is known of.
+   */
+  closest(session: string, tokens: Uint32Array): { prompt: RememberedPrompt; common: number } | null {
+    let best: { prompt: RememberedPrompt; common: number } | null = null;
+    for (const prompt of this.#sessions.get(session) ?? []) {
+      const common = commonTokens(prompt.tokens, tokens);
+      if (best === null || common >= best.common) best = { prompt, common };
+    }
+    return best;
+  }
+
+  /** A prompt that goes on from a remembered one takes its place. */
+  add(session: string, prompt: RememberedPrompt): void {
+    const prompts = this.#sessions.get(session) ?? [];
+    this.#sessions.delete(session);
+    this.#sessions.set(session, prompts);
+    const before = prompts.findIndex(
+      ({ tokens }) => commonTokens(tokens, prompt.tokens) * 2 >= tokens.length,
+    );
+    const gone = before >= 0 ? before : prompts.length >= LIMITS.missPromptsPerSession ? 0 : -1;
+    if (gone >= 0) this.#bytes -= prompts.splice(gone, 1)[0]?.tokens.byteLength ?? 0;
+    prompts.push(prompt);
+    this.#bytes += prompt.tokens.byteLength;
+    this.#trim();
+  }
+
+  #trim(): void {
+    for (const [session, prompts] of this.#sessions) {
+      const isFull = this.#bytes > this.#bytesMax || this.#sessions.size > LIMITS.sessionsKept;
+      if (!isFull) return;
+      this.#sessions.delete(session);
+      for (const { tokens } of prompts) this.#bytes -= tokens.byteLength;
+    }
+  }
+}
+
+export function remember(
+  request: CommonRequest,
+  prompt: PromptFacts,
+  { at, worker }: { at: number; worker: string },
+): RememberedPrompt {
+  const { input, tools, hints } = request;
+  return {
+    tokens: prompt.tokens,
+    salt: hints.cacheSalt ?? '',
+    toolsMark: `${tools.length}:${tools.map(({ name }) => name).join(',')}`,
+    messages: input.kind === 'chat' ? input.messages.map(({ role, blocks }) => markOf(role, blocks)) : [],
+    worker,
+    at,
+  };
+}
+
+/** Where and why a prompt differs from one before; null when it only adds to it. */
+export function divergenceOf(
+  request: CommonRequest,
+  prompt: PromptFacts,
+  { prompt: before, common }: { prompt: RememberedPrompt; common: number },
+): Divergence | null {
+  const now = remember(request, prompt, { at: 0, worker: before.worker });
+  if (now.salt !== before.salt) {
+    return { token: 0, message: -1, role: null, kind: 'salt', cause: 'salt' };
+  }
+  // A template closes an unfinished turn anew each time: the generation prompt at the end is no difference.
+  const isGeneration = before.tokens.length - common < GENERATION_TOKENS && prompt.tokens.length > common;
+  if (common === before.tokens.length || (isGeneration && hasAllMessages(before, now))) return null;
+  const region = prompt.regions.find(({ end }) => end > common);
+  const message = region?.message ?? -1;
+  const kind = region?.kind ?? 'conversation';
+  const role =
+    request.input.kind === 'chat' && message >= 0 ? (request.input.messages[message]?.role ?? null) : null;
+  return { token: common, message, role, kind, cause: differenceOf({ kind, role, message }, before, now) };
+}
+
+/** Tokens with which a template asks for the next turn. */
+const GENERATION_TOKENS = 16;
+
+function differenceOf(
+  { kind, role, message }: { kind: string; role: string | null; message: number },
+  before: RememberedPrompt,
+  now: RememberedPrompt,
+): Divergence['cause'] {
+  if (kind === 'tools') return 'tools';
+  const isHead = kind === 'system' || role === 'system' || message < 0;
+  if (isHead && before.toolsMark !== now.toolsMark) return 'tools';
+  if (kind === 'system' || role === 'system') return 'preamble';
+  // The turn with the reasoning, or the one after it: where the template begins to differ depends on its frames.
+  for (const at of [message - 1, message]) {
+    const [old, own] = [before.messages[at], now.messages[at]];
+    if (old?.hasReasoning === true && own !== undefined && old.mark === own.mark) return 'reasoning_dropped';
+  }
+  return before.toolsMark !== now.toolsMark && message <= 0 ? 'tools' : 'message_changed';
+}
+
+/** What was sent before is still there, message for message. */
+function hasAllMessages(before: RememberedPrompt, now: RememberedPrompt): boolean {
+  return (
+    before.messages.length < now.messages.length &&
+    before.messages.every(({ mark }, at) => now.messages[at]?.mark === mark)
+  );
+}
+
+/** Cheap: lengths and both ends of each text, reasoning left out. */
+function markOf(role: string, blocks: readonly Block[]): MessageMark {
+  const parts: string[] = [role];
+  let hasReasoning = false;
+  for (const block of blocks) {
+    if (block.type === 'thinking' || block.type === 'redacted_thinking') hasReasoning = true;
+    else parts.push(blockMark(block));
+  }
+  return { mark: parts.join('|'), hasReasoning };
+}
+
+function blockMark(block: Exclude<Block, { type: 'thinking' | 'redacted_thinking' }>): string {
+  switch (block.type) {
+    case 'text':
+      return ends(block.text);
+    case 'image':
+      return `image${block.data.length}`;
+    case 'tool_use':
+      return `${block.name}${ends(block.arguments)}`;
+    case 'tool_result':
+      return block.content.map((part) => (part.type === 'text' ? ends(part.text) : 'image')).join('+');
+  }
+}
+
+const EDGE = 8;
+const ends = (text: string): string => `${text.length}${text.slice(0, EDGE)}${text.slice(-EDGE)}`;
+
+function commonTokens(a: Uint32Array, b: Uint32Array): number {
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < length && a[at] === b[at]) at += 1;
+  return at;
+}
