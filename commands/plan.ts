@@ -9,11 +9,16 @@ export default class PlanCommand extends BaseCommand {
     '<%= config.bin %> plan',
     '<%= config.bin %> plan --recipe glm5 --hardware 8xh200',
     '<%= config.bin %> plan --recipe minimax-m2.5 --hardware 8xh100 --variant fp8-tp8-ep',
+    '<%= config.bin %> plan --recipe glm5 --simulate=8xh200',
     '<%= config.bin %> plan --recipe ./model.gguf --workers 1 --set context=4096 --json',
   ];
   static override flags = {
     recipe: Flags.string({ description: 'recipe name, recipe file or GGUF file', env: 'DYNAMO_RECIPE' }),
     hardware: Flags.string({ description: 'plan for another box, for example 8xh200 or none' }),
+    simulate: Flags.string({
+      description: 'the plan of `up --simulate`: on this box, or [default] one the recipe is verified on',
+      exclusive: ['hardware'],
+    }),
     engine: Flags.string({ description: 'only variants of this engine' }),
     variant: Flags.string({ description: 'variant of the recipe' }),
     workers: Flags.integer({ description: 'number of workers', env: 'DYNAMO_WORKERS', min: 1, max: 64 }),
@@ -21,7 +26,8 @@ export default class PlanCommand extends BaseCommand {
   };
 
   async run(): Promise<void> {
-    const { flags } = await this.parse(PlanCommand);
+    const { withOptionalValue } = await import('../src/cli/optional-value.js');
+    const { flags } = await this.parse(PlanCommand, withOptionalValue(this.argv, '--simulate', 'verified'));
     const { readSettings } = await import('../src/cli/settings.js');
     const { parsePairs, resolvePlan } = await import('../src/stack/resolve-plan.js');
     const { planText } = await import('../src/plan/plan-text.js');
@@ -30,6 +36,7 @@ export default class PlanCommand extends BaseCommand {
       {
         recipe: flags.recipe ?? settings.recipe,
         hardware: flags.hardware,
+        simulate: flags.simulate,
         variant: flags.variant,
         engine: flags.engine as EngineName | undefined,
         workers: flags.workers ?? settings.workers,

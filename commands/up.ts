@@ -13,6 +13,7 @@ export default class Up extends BaseCommand {
     '<%= config.bin %> up --router round-robin --port 9000 --name second --detach',
     '<%= config.bin %> up --router ./examples/routers/thompson.mjs',
     '<%= config.bin %> up --recipe glm5 --dry-run',
+    '<%= config.bin %> up --recipe glm5 --simulate=8xh200 --set simulator.speed=10',
     '<%= config.bin %> up --attach http://127.0.0.1:8001 --attach http://127.0.0.1:8002,events=tcp://127.0.0.1:5558',
   ];
   static override flags = {
@@ -36,7 +37,11 @@ export default class Up extends BaseCommand {
       description:
         'an engine that runs already: URL[,events=ENDPOINT][,replay=ENDPOINT][,engine=NAME] (repeat for several)',
       multiple: true,
-      exclusive: ['recipe', 'engine', 'variant', 'workers', 'tiers'],
+      exclusive: ['recipe', 'engine', 'variant', 'workers', 'tiers', 'simulate'],
+    }),
+    simulate: Flags.string({
+      description:
+        "run everything but the model: workers pretend to be the recipe's on this box, for example 8xh200 [default: one it is verified on]",
     }),
     tokenizer: Flags.string({
       description: 'tokenizer.json, its folder, or a GGUF file, for attached engines',
@@ -63,7 +68,8 @@ export default class Up extends BaseCommand {
   };
 
   async run(): Promise<void> {
-    const { flags } = await this.parse(Up);
+    const { withOptionalValue } = await import('../src/cli/optional-value.js');
+    const { flags } = await this.parse(Up, withOptionalValue(this.argv, '--simulate', 'verified'));
     const name = this.stackName(flags);
     const { readSettings } = await import('../src/cli/settings.js');
     const { parsePairs, resolvePlan } = await import('../src/stack/resolve-plan.js');
@@ -74,6 +80,7 @@ export default class Up extends BaseCommand {
       engine: flags.engine as EngineName | undefined,
       workers: flags.workers ?? settings.workers,
       tiers: flags.tiers,
+      simulate: flags.simulate,
       set: parsePairs(flags.set ?? []),
     };
     const { checkRouter } = await import('../src/stack/check-router.js');

@@ -7,6 +7,9 @@ export function planText(plan: Plan, host?: HostSnapshot): string {
   const head = [
     ...(host === undefined ? [] : [`host      ${hostText(host)}`]),
     `recipe    ${plan.recipe}: ${plan.title}`,
+    ...(plan.simulation === undefined
+      ? []
+      : [`SIMULATED ${plan.simulation.hardware} a worker, speed ${plan.simulation.speed}`]),
     `variant   ${plan.variant} on ${plan.engine}${plan.minEngineVersion ? ` ${plan.minEngineVersion} or newer` : ''}`,
     `model     ${modelText(plan.model)}, served as ${plan.servedModel}`,
     `context   ${formatCount(plan.contextTokens)} tokens, blocks of ${plan.blockTokens}`,

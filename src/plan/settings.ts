@@ -9,9 +9,24 @@ export interface PlanSettings {
   /** Bound on the memory of all embedded workers together. */
   kvMemoryBytes?: number;
   requantize?: 'q8_0' | null;
+  simulator: SimulatorSettings;
   args: Record<string, string>;
   env: Record<string, string>;
 }
+
+/** Of workers that only pretend. */
+export interface SimulatorSettings {
+  /** Times as fast as the real thing. */
+  speed?: number;
+  /** KV blocks of a worker, instead of what its GPUs would hold. */
+  kvBlocks?: number;
+  /** Mean tokens of an answer nobody bounds. */
+  answerTokens?: number;
+}
+
+/** Slower than this nothing would be seen to happen; faster, this machine is the bound. */
+const SPEED_MIN = 0.01;
+const SPEED_MAX = 10_000;
 
 type Reader = (value: string, settings: PlanSettings, key: string) => void;
 
@@ -40,6 +55,24 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
       settings.requantize = tensorType(key, value);
     },
   ],
+  [
+    'simulator.speed',
+    (value, settings, key) => {
+      settings.simulator.speed = speedOf(key, value);
+    },
+  ],
+  [
+    'simulator.kv_blocks',
+    (value, settings, key) => {
+      settings.simulator.kvBlocks = positiveInteger(key, value);
+    },
+  ],
+  [
+    'simulator.answer_tokens',
+    (value, settings, key) => {
+      settings.simulator.answerTokens = positiveInteger(key, value);
+    },
+  ],
 ]);
 
 /** Splits the pairs into the plan's own and the rest. Throws `usage` for a value that cannot be. */
@@ -47,7 +80,7 @@ export function readSettings(pairs: Record<string, string>): {
   settings: PlanSettings;
   rest: Record<string, string>;
 } {
-  const settings: PlanSettings = { args: {}, env: {} };
+  const settings: PlanSettings = { simulator: {}, args: {}, env: {} };
   const rest: Record<string, string> = {};
   for (const [key, value] of Object.entries(pairs)) {
     const reader = READERS.get(key);
@@ -108,6 +141,12 @@ function positiveInteger(key: string, value: string): number {
   const number = /^\d+$/.test(value) ? Number(value) : 0;
   if (Number.isSafeInteger(number) && number > 0) return number;
   throw invalid(key, value, 'a whole number above 0');
+}
+
+function speedOf(key: string, value: string): number {
+  const number = Number(value);
+  if (value !== '' && number >= SPEED_MIN && number <= SPEED_MAX) return number;
+  throw invalid(key, value, `a number from ${SPEED_MIN} to ${SPEED_MAX}`);
 }
 
 function bytesOf(key: string, value: string): number {

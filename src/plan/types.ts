@@ -1,4 +1,5 @@
 /** A recipe's variant resolved for one host. */
+import type { RooflineFacts } from '../engines/simulator/timing.js';
 
 export type EngineName = 'vllm' | 'trtllm' | 'sglang' | 'embedded' | 'simulator' | 'external';
 
@@ -72,6 +73,20 @@ export interface TierPlan {
   at: string | null;
 }
 
+/** How workers pretend. */
+export interface SimulationPlan {
+  /** What one worker pretends to run on: `8 × H200`. */
+  hardware: string;
+  /** Times as fast as the real thing. */
+  speed: number;
+  /** Mean tokens of an answer nobody bounds. */
+  answerTokens: number;
+  facts: RooflineFacts;
+  /** Tokens of one pass and requests running at once; null = the simulator's own. */
+  passTokens: number | null;
+  maxRunning: number | null;
+}
+
 export interface Plan {
   recipe: string;
   title: string;
@@ -102,6 +117,8 @@ export interface Plan {
   requantize?: 'q8_0' | null;
   /** Formats the model writes tool calls and reasoning in, by vLLM's parser names; null = none known. */
   parsers?: { tools: string | null; reasoning: string | null };
+  /** Of engine `simulator`. */
+  simulation?: SimulationPlan;
   /** In the order pages go down. */
   tiers?: TierPlan[];
   /** Socket on which workers tell the stack of their pages; chosen when the stack starts. */

@@ -1,6 +1,7 @@
 /** The engines this build knows: how each is planned, and which it can start. */
 import { embeddedAdapter } from '../engines/embedded/adapter.js';
 import { externalAdapter } from '../engines/external/adapter.js';
+import { simulatorAdapter } from '../engines/simulator/adapter.js';
 import type { EngineAdapter } from '../engines/types.js';
 import { vllmCommand } from '../engines/vllm/command.js';
 import { DynamoError } from '../errors.js';
@@ -9,6 +10,7 @@ import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
 const ADAPTERS: Partial<Record<EngineName, EngineAdapter>> = {
   embedded: embeddedAdapter,
   external: externalAdapter,
+  simulator: simulatorAdapter,
 };
 
 /** The adapter of an engine; `engine_missing` for one that is planned for but cannot be started here. */
@@ -18,7 +20,8 @@ export function adapterOf(engine: EngineName): EngineAdapter {
   throw new DynamoError('engine_missing', {
     engine,
     detail: 'this version of dynamo plans for it but does not start it yet',
-    remedy: 'Use an embedded recipe: `dynamo recipe list` says which this host can run.',
+    remedy:
+      'Run it simulated with `--simulate`, or use an embedded recipe: `dynamo recipe list` says which this host can run.',
   });
 }
 

@@ -9,7 +9,7 @@ import type { Plan } from '../plan/types.js';
 /** Fetches a catalogue model with a progress bar on stderr; a user's own file must exist. Ctrl-C aborts cleanly. */
 export async function ensureModel(plan: Plan, modelsDir: string): Promise<void> {
   const { model } = plan;
-  if (model.kind !== 'gguf') return;
+  if (model.kind !== 'gguf' || plan.engine === 'simulator') return;
   const isKnown = CATALOG.some((entry) => entry.name === model.name);
   if (!isKnown) {
     const isThere = await access(model.path).then(

@@ -1,4 +1,5 @@
 /** The prompt room for one stack: the model's own tokenizer, proven against a worker, or the next best thing. */
+import { simulatedPromptModel } from '../engines/simulator/prompt-model.js';
 import { loadTokenizerModel } from '../model/hub-tokenizer.js';
 import { loadLocalModel, type PromptModel } from '../model/local-model.js';
 import type { Plan } from '../plan/types.js';
@@ -23,9 +24,11 @@ export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchableProm
   });
 }
 
-function localModel({ model, tokenizer }: Plan): Promise<PromptModel | null> {
+async function localModel({ engine, model, tokenizer }: Plan): Promise<PromptModel | null> {
+  // A simulated model has tokens of its own, whatever model it stands for.
+  if (engine === 'simulator') return simulatedPromptModel();
   if (tokenizer !== undefined) return loadTokenizerModel(tokenizer);
-  return model.kind === 'gguf' ? loadLocalModel(model.path) : Promise.resolve(null);
+  return model.kind === 'gguf' ? loadLocalModel(model.path) : null;
 }
 
 /** Compares our tokens with the first ready worker's; the service switches by itself when they differ. */

@@ -1,11 +1,17 @@
 /** From what the user asked for to a plan for this host: recipe, probe, placement. */
 import path from 'node:path';
 import { modelsDir, type Paths } from '../cli/paths.js';
+import {
+  largestRecipe,
+  requireSimulatable,
+  simulatedPlan,
+  verifiedHardware,
+} from '../engines/simulator/simulated-plan.js';
 import { DynamoError } from '../errors.js';
 import { findModel, modelPath } from '../model/catalog.js';
 import { defaultRecipeFor } from '../plan/default-recipe.js';
 import { describedHost } from '../plan/hardware.js';
-import { makePlan, planOrThrow } from '../plan/plan.js';
+import { makePlan, planOrThrow, refusalsOf } from '../plan/plan.js';
 import { probeHost } from '../plan/probe.js';
 import { readSettings } from '../plan/settings.js';
 import { parseTiers } from '../plan/tier-spec.js';
@@ -15,8 +21,13 @@ import type { Recipe } from '../recipes/schema.js';
 import { commandOf } from './adapters.js';
 import { readStackSettings, type StackSettings } from './stack-settings.js';
 
+/** `--simulate` without a value. */
+export const VERIFIED_HARDWARE = 'verified';
+
 export interface PlanWish {
   recipe?: string | undefined;
+  /** Pretend to run on this box; `VERIFIED_HARDWARE` = the one the recipe was verified on. */
+  simulate?: string | undefined;
   /** Another box to plan for, e.g. `8xh200`. */
   hardware?: string | undefined;
   variant?: string | undefined;
@@ -39,11 +50,13 @@ export interface ResolvedPlan {
 /** Rejects with `unknown_recipe`, `invalid_recipe`, `usage` or `host_refused`. */
 export async function resolvePlan(wish: PlanWish, paths: Paths): Promise<ResolvedPlan> {
   const here = await probeHost({ dataDir: paths.data });
-  const host = wish.hardware === undefined ? here : describedHost(wish.hardware, here);
   const sources = { userDir: path.join(paths.config, 'recipes') };
-  const recipe = await loadRecipe(wish.recipe ?? defaultRecipeFor(host), sources);
   const { settings, rest } = readSettings(wish.set);
   const others = (await listRecipes(sources)).flatMap((entry) => entry.recipe ?? []);
+  const isSimulated = wish.simulate !== undefined;
+  requireSimulatable(isSimulated, { settings: settings.simulator, tiers: wish.tiers });
+  const recipe = await loadRecipe(wish.recipe ?? defaultName(wish, here, others), sources);
+  const host = hostOf(wish, here, recipe);
   const result = makePlan(recipe, host, {
     variant: wish.variant,
     engine: wish.engine,
@@ -57,7 +70,29 @@ export async function resolvePlan(wish: PlanWish, paths: Paths): Promise<Resolve
     commandOf,
     alternatives: others,
   });
-  return { recipe, host, plan: planOrThrow(result), settings: readStackSettings(rest) };
+  const planned = planOrThrow(result);
+  const plan = isSimulated ? simulatedPlan({ recipe, plan: planned, host }, settings.simulator) : planned;
+  return { recipe, host, plan, settings: readStackSettings(rest) };
+}
+
+/** The machine that is planned for: this one, one that is described, or one the recipe is known to run on. */
+function hostOf(
+  { simulate, hardware, variant, workers }: PlanWish,
+  here: HostSnapshot,
+  recipe: Recipe,
+): HostSnapshot {
+  const described = simulate === VERIFIED_HARDWARE ? verifiedHardware(recipe, variant, workers) : simulate;
+  const spec = described ?? hardware;
+  return spec === undefined ? here : describedHost(spec, here);
+}
+
+/** A simulated stack may be of any size; a real one of what this host can carry. */
+function defaultName(wish: PlanWish, here: HostSnapshot, recipes: readonly Recipe[]): string {
+  if (wish.simulate === undefined) {
+    return defaultRecipeFor(wish.hardware === undefined ? here : describedHost(wish.hardware, here));
+  }
+  const fits = (recipe: Recipe): boolean => refusalsOf(recipe, hostOf(wish, here, recipe)).length === 0;
+  return largestRecipe(recipes, fits)?.name ?? defaultRecipeFor(here);
 }
 
 /** `--set` words as pairs; throws `usage` for one without `=`. */

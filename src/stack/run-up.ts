@@ -48,7 +48,10 @@ export async function runUp(options: UpOptions): Promise<number> {
   const outcome = await Promise.race([launched.ready, interrupted.first.then(() => null)]);
   lines.close();
   if (outcome === null) return await giveUp(launched);
-  process.stdout.write(`ready ${outcome.url} model=${outcome.model} workers=${outcome.workers}\n`);
+  const simulated = spec.plan.engine === 'simulator' ? ' SIMULATED' : '';
+  process.stdout.write(
+    `ready ${outcome.url} model=${outcome.model} workers=${outcome.workers}${simulated}\n`,
+  );
   if (options.isDetached) {
     launched.release();
     return 0;

@@ -6,7 +6,7 @@ import { compactCount, duration, milliseconds, percent } from './format.js';
 export function plainFrame(snapshot: Snapshot, columns = 100): string {
   const { stack, tokens, hitRate, readWriteRatio, latency, requests } = snapshot;
   const lines = [
-    `${stack.name}  ${stack.state}  ${stack.model}  ${stack.recipe}/${stack.variant}  ${stack.url}  up ${duration(snapshot.at - stack.startedAt)}  router ${stack.router}`,
+    `${stack.name}  ${stack.state}${stack.isSimulated ? '  SIMULATED' : ''}  ${stack.model}  ${stack.recipe}/${stack.variant}  ${stack.url}  up ${duration(snapshot.at - stack.startedAt)}  router ${stack.router}`,
     '',
     'worker  state       phase     active waiting    KV     hit     tok/s restarts  feed',
     ...snapshot.workers.map(workerLine),

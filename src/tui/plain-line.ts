@@ -6,6 +6,7 @@ export function plainLine(snapshot: Snapshot): string {
   const serving = workers.filter(({ state }) => state === 'ready').length;
   const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(1)} %`);
   return [
+    ...(stack.isSimulated ? ['SIMULATED'] : []),
     stack.state,
     `workers ${serving}/${workers.length}`,
     `requests ${requests.total} (${requests.active} active, ${requests.queued} queued, ${requests.failed} failed)`,

@@ -1,48 +1,8 @@
-/**
- * The embedded worker: one process, one core, one HTTP server. Says how far its start is on stdout (`phase weights`,
- * `phase warming`, `phase ready URL`), what went wrong on stderr, and ends when its parent closes stdin or on SIGTERM.
- */
-import { DynamoError } from '../../errors.js';
-import { openWorker, type Worker } from './server/open-worker.js';
+/** The embedded worker: one process, one core, one HTTP server. */
+import { runWorker } from '../worker-main.js';
+import { openWorker } from './server/open-worker.js';
 import { workerOptions } from './server/worker-options.js';
 
-/** The way out for a shutdown that hangs: the supervisor waits longer than this before it kills. */
-const EXIT_BACKSTOP_MS = 1_500;
-
-let worker: Worker | null = null;
-let isEnding = false;
-
-process.on('uncaughtException', fail);
-process.on('SIGTERM', () => void end());
-process.on('SIGINT', () => void end());
-// A parent that dies, however it dies, closes our stdin.
-process.stdin.on('end', () => void end());
-process.stdin.on('error', () => void end());
-process.stdin.resume();
-// Nobody reads our output any more: the parent is gone, and stdin says so too.
-process.stdout.on('error', () => void end());
-
-try {
-  worker = await openWorker(workerOptions(process.argv.slice(2)), (phase) => console.log(`phase ${phase}`));
-  console.log(`phase ready ${worker.url}`);
-} catch (error) {
-  fail(error);
-}
-
-/** Cancels what runs: a stack that wants its requests finished drains before it stops its workers. */
-async function end(): Promise<void> {
-  if (isEnding) return;
-  isEnding = true;
-  setTimeout(() => process.exit(0), EXIT_BACKSTOP_MS).unref();
-  await worker?.close();
-  process.exit(0);
-}
-
-function fail(error: unknown): never {
-  // The sentence is for a person; only what nobody expected needs its stack.
-  const isExpected = error instanceof DynamoError || (error as NodeJS.ErrnoException).syscall === 'listen';
-  const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : error;
-  console.error(`dynamo embedded worker: ${String(text)}`);
-  if (error instanceof DynamoError && error.remedy !== '') console.error(error.remedy);
-  process.exit(1);
-}
+await runWorker('dynamo embedded worker', (onPhase) =>
+  openWorker(workerOptions(process.argv.slice(2)), onPhase),
+);

@@ -8,7 +8,9 @@ import type { PageObserver } from '../../cache/types.js';
 export const TOKEN_IDS_FIELD = 'prompt_token_ids';
 
 export interface CoreInfo {
-  /** `llama_version()` of the loaded library. */
+  /** What answers: `llama.cpp`, or `simulator`. */
+  engine: string;
+  /** Version of the loaded library. */
   libraryVersion: string;
   /** SHA-256 of the model file in use, hex. */
   modelSha256: string;
@@ -118,6 +120,8 @@ export interface CoreStats {
   /** Part of `cachedTokens` per tier. */
   cachedByTier: CachedByTier;
   generatedTokens: number;
+  /** Requests sent back for want of memory; absent where that cannot happen. */
+  preemptions?: number;
 }
 
 export interface EngineCore {

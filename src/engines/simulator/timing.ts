@@ -70,6 +70,13 @@ const GPU_RATES: Record<string, GpuRates> = {
   b200: { bytesPerSecond: 8e12, flopsPerSecond: 4.5e15 },
   b300: { bytesPerSecond: 8e12, flopsPerSecond: 4.5e15 },
   gb200: { bytesPerSecond: 8e12, flopsPerSecond: 5e15 },
+  gb300: { bytesPerSecond: 8e12, flopsPerSecond: 5e15 },
+  'dgx-spark': { bytesPerSecond: 0.273e12, flopsPerSecond: 0.25e15 },
+  l4: { bytesPerSecond: 0.3e12, flopsPerSecond: 0.242e15 },
+  'rtx-pro-6000': { bytesPerSecond: 1.792e12, flopsPerSecond: 1e15 },
+  'rtx-5090': { bytesPerSecond: 1.792e12, flopsPerSecond: 0.838e15 },
+  'rtx-4090': { bytesPerSecond: 1.008e12, flopsPerSecond: 0.66e15 },
+  'rtx-3090': { bytesPerSecond: 0.936e12, flopsPerSecond: 0.071e15 },
 };
 /** A GPU without an entry is taken for an H100. */
 const UNKNOWN_GPU = 'h100';

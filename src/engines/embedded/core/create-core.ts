@@ -42,6 +42,7 @@ export async function createCore(options: CoreOptions): Promise<LlamaCore> {
   };
   const tiers = options.tiers === undefined ? null : await openTiers(options.tiers, chain, shape);
   const info = {
+    engine: 'llama.cpp',
     libraryVersion: device.version,
     modelSha256: options.modelSha256,
     contextTokens: options.contextTokens,

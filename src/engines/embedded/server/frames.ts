@@ -136,8 +136,8 @@ export class Frames {
   }
 
   #fingerprint(): string {
-    const { libraryVersion, modelSha256 } = this.#core.info;
-    return `llama.cpp-${libraryVersion}-${modelSha256.slice(0, 8)}`;
+    const { engine, libraryVersion, modelSha256 } = this.#core.info;
+    return `${engine}-${libraryVersion}-${modelSha256.slice(0, 8)}`;
   }
 }
 

@@ -26,7 +26,7 @@ export const GET_ROUTES: ReadonlyMap<string, GetRoute> = new Map<string, GetRout
   [
     '/version',
     ({ core }, response) =>
-      sendJson(response, 200, { version: core.info.libraryVersion, engine: 'llama.cpp' }),
+      sendJson(response, 200, { version: core.info.libraryVersion, engine: core.info.engine }),
   ],
   [
     '/load',

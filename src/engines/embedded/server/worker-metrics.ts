@@ -105,6 +105,7 @@ export class WorkerMetrics {
       ['prefix_cache_hits_total', 'counter', since('cachedTokens')],
       ['prompt_tokens_total', 'counter', since('promptTokens')],
       ['generation_tokens_total', 'counter', since('generatedTokens')],
+      ['num_preemptions_total', 'counter', stats.preemptions ?? 0],
     ];
   }
 }

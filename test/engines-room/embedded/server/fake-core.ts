@@ -30,6 +30,7 @@ export interface Script {
 
 export class FakeCore implements EngineCore {
   readonly info: CoreInfo = {
+    engine: 'llama.cpp',
     libraryVersion: '0.0.0-fake',
     modelSha256: 'f'.repeat(64),
     contextTokens: 1_000,
