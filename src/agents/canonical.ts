@@ -1,6 +1,7 @@
 /** NVIDIA Dynamo's own session headers, and the spellings that no harness owns. */
 import { readHeader, usableId } from './read-header.js';
 import type { Identity, Sighting } from './types.js';
+import { sessionInUserId } from './user-id.js';
 
 /** `x-dynamo-session-id` beats what any harness says. */
 export function canonicalIdentity({ headers }: Sighting): Identity | undefined {
@@ -26,11 +27,17 @@ export function commonIdentity({ headers, body }: Sighting): Identity | undefine
       'x-litellm-session-id',
     ) ??
     usableId(body['prompt_cache_key']) ??
+    sessionInUserId(body) ??
     usableId(body['safety_identifier']) ??
     usableId(body['user']);
   if (id === undefined) return undefined;
   const parentId = readHeader(headers, 'x-parent-session-id', 'x-deepseek-harness-parent-session-id');
-  return { id, ...(parentId === undefined ? {} : { parentId, role: 'subagent' }) };
+  const isCompaction = readHeader(headers, 'x-deepseek-harness-compact') === '1';
+  return {
+    id,
+    ...(parentId === undefined ? {} : { parentId, role: 'subagent' }),
+    ...(isCompaction ? { role: 'compact' } : {}),
+  };
 }
 
 export function isFinal({ headers }: Sighting): boolean {

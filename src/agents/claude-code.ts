@@ -1,8 +1,9 @@
 /** Claude Code: headers since 2.1.86 and 2.1.139, its billing block, its title and compaction calls. */
 import type { Block, CommonRequest } from '../request/types.js';
-import { readHeader, usableId, userAgent } from './read-header.js';
+import { readHeader, userAgent } from './read-header.js';
 import { systemText } from './system-text.js';
-import type { Harness, Sighting } from './types.js';
+import type { Harness } from './types.js';
+import { sessionInUserId } from './user-id.js';
 
 const BILLING = 'x-anthropic-billing-header:';
 const SESSION = 'x-claude-code-session-id';
@@ -11,7 +12,7 @@ export const claudeCode: Harness = {
   name: 'claude-code',
   isSender: ({ headers }) => headers[SESSION] !== undefined || /claude-(cli|code)/.test(userAgent(headers)),
   identify: (sighting) => {
-    const session = readHeader(sighting.headers, SESSION) ?? sessionInMetadata(sighting);
+    const session = readHeader(sighting.headers, SESSION) ?? sessionInUserId(sighting.body);
     const agent = readHeader(sighting.headers, 'x-claude-code-agent-id');
     const parent = readHeader(sighting.headers, 'x-claude-code-parent-agent-id');
     if (agent === undefined || agent === session) return session === undefined ? undefined : { id: session };
@@ -53,16 +54,4 @@ function withoutFirstLine(block: Block): Block[] {
   const end = text.indexOf('\n');
   const left = end < 0 ? '' : text.slice(end + 1).trimStart();
   return left === '' ? [] : [{ ...block, text: left }];
-}
-
-/** `metadata.user_id` is `user_…_account_…_session_UUID`, in newer versions JSON with a `session_id`. */
-function sessionInMetadata({ body }: Sighting): string | undefined {
-  const metadata = body['metadata'];
-  const userId =
-    typeof metadata === 'object' && metadata !== null
-      ? (metadata as Record<string, unknown>)['user_id']
-      : undefined;
-  if (typeof userId !== 'string' || userId.length > 4_096) return undefined;
-  const match = /_session_([\w-]+)$/.exec(userId) ?? /"session_id"\s*:\s*"([\w-]+)"/.exec(userId);
-  return usableId(match?.[1]);
 }

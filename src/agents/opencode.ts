@@ -19,6 +19,6 @@ export const opencode: Harness = {
     if (request.tools.length > 0) return undefined;
     const text = systemText(request);
     if (/title generator/i.test(text)) return 'title';
-    return /summariz\w+ conversations/i.test(text) ? 'compact' : undefined;
+    return /context summarization agent|summariz\w+ conversations/i.test(text) ? 'compact' : undefined;
   },
 };

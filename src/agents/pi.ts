@@ -1,5 +1,6 @@
-/** Pi: the cache key of its providers is the session. */
+/** Pi: the cache key of its providers is the session; its compaction call names none. */
 import { readHeader, usableId, userAgent } from './read-header.js';
+import { systemText } from './system-text.js';
 import type { Harness } from './types.js';
 
 export const pi: Harness = {
@@ -13,4 +14,8 @@ export const pi: Harness = {
       usableId(body['prompt_cache_key']);
     return id === undefined ? undefined : { id };
   },
+  role: ({ request }) =>
+    request.tools.length === 0 && /context summarization assistant/i.test(systemText(request))
+      ? 'compact'
+      : undefined,
 };

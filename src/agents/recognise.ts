@@ -3,6 +3,7 @@ import type { CommonRequest, SessionInfo } from '../request/types.js';
 import { canonicalIdentity, commonIdentity, isFinal } from './canonical.js';
 import { claudeCode } from './claude-code.js';
 import { codex } from './codex.js';
+import { contentSession } from './content-session.js';
 import { lineagePriority } from './lineage.js';
 import { opencode } from './opencode.js';
 import { pi } from './pi.js';
@@ -21,7 +22,7 @@ export interface Recognised {
 
 /**
  * The request with its session, a priority by lineage when the client gave none, and without a preamble that would
- * make every prompt unlike. Session stays undefined when nothing names one. Never throws.
+ * make every prompt unlike. A conversation that nothing names is named by its beginning. Never throws.
  */
 export function recognise(sighting: Sighting): Recognised {
   const { request } = sighting;
@@ -32,11 +33,12 @@ export function recognise(sighting: Sighting): Recognised {
   const name = harness?.name ?? 'unknown';
   // Any client may forward Claude Code's system prompt; the block is recognised by its own text.
   const stripped = claudeCode.strip?.(request) ?? request;
+  const session = sessionOf(sighting, identity, { content: stripped, harness: name, role });
   const { hints } = request;
   return {
     request: {
       ...stripped,
-      ...(identity === undefined ? {} : { session: sessionOf(sighting, identity, { harness: name, role }) }),
+      ...(session === undefined ? {} : { session }),
       hints: hints.isPriorityGiven === true ? hints : { ...hints, priority: lineagePriority(role) },
     },
     harness: name,
@@ -46,8 +48,14 @@ export function recognise(sighting: Sighting): Recognised {
 
 function sessionOf(
   sighting: Sighting,
-  { id, parentId }: Identity,
-  known: { harness: string; role: string },
-): SessionInfo {
-  return { id, ...(parentId === undefined ? {} : { parentId }), isFinal: isFinal(sighting), ...known };
+  identity: Identity | undefined,
+  { content, ...known }: { content: CommonRequest; harness: string; role: string },
+): SessionInfo | undefined {
+  const rest = { isFinal: isFinal(sighting), ...known };
+  if (identity !== undefined) {
+    const { id, parentId } = identity;
+    return { id, ...(parentId === undefined ? {} : { parentId }), ...rest };
+  }
+  const id = contentSession(content);
+  return id === undefined ? undefined : { id, isDerived: true, ...rest };
 }

@@ -46,7 +46,8 @@ export function routeInput(
     strictPriority: hints.strictPriority,
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(hints.osl === undefined ? {} : { osl: hints.osl }),
-    ...(session === undefined ? {} : { sessionId: session.id }),
+    // Unnamed conversations the router tells apart by their blocks, more exactly than by how they begin.
+    ...(session === undefined || session.isDerived ? {} : { sessionId: session.id }),
     ...(hints.workerPin === undefined ? {} : { workerPin: hints.workerPin }),
     ...(exclude.length === 0 ? {} : { exclude }),
   };

@@ -115,6 +115,8 @@ export interface Sampling {
 export interface SessionInfo {
   id: string;
   parentId?: string;
+  /** The client named no session: the id is made of the conversation's beginning, which others may share. */
+  isDerived?: true;
   /** True when the client said this session ends with this request. */
   isFinal: boolean;
   /** `claude-code`, `codex`, `opencode`, `pi`, or `unknown`. */

@@ -15,6 +15,11 @@ function look(headers: IncomingHttpHeaders, body: Record<string, unknown> = {}) 
   return recognise({ headers, body: whole, request });
 }
 
+/** As Codex 0.169 writes it into the body. */
+const codexTurn = (turn: object) => ({
+  client_metadata: { 'x-codex-turn-metadata': JSON.stringify(turn) },
+});
+
 describe('a session', () => {
   it.each<[string, IncomingHttpHeaders, Record<string, unknown>, object]>([
     [
@@ -65,6 +70,18 @@ describe('a session', () => {
       {},
       { id: 't2', parentId: 't1', role: 'subagent' },
     ],
+    [
+      'Codex over a WebSocket, whose headers are of its first turn',
+      { 'thread-id': 't1', originator: 'codex_exec', 'x-codex-turn-metadata': '{"request_kind":"turn"}' },
+      codexTurn({ request_kind: 'compaction', thread_id: 't1', thread_source: 'user' }),
+      { id: 't1', role: 'compact', harness: 'codex' },
+    ],
+    [
+      'a Codex sub-agent by its turn metadata alone',
+      { 'user-agent': 'codex_exec/0.169.0' },
+      codexTurn({ thread_id: 't2', parent_thread_id: 't1', thread_source: 'subagent', request_kind: 'turn' }),
+      { id: 't2', parentId: 't1', role: 'subagent' },
+    ],
     ['opencode', { 'x-session-id': 'ses_1' }, {}, { id: 'ses_1', harness: 'opencode' }],
     [
       'an opencode sub-agent',
@@ -74,15 +91,34 @@ describe('a session', () => {
     ],
     ['Pi', { 'x-affinity': 'p1', session_id: 'p2' }, {}, { id: 'p2', harness: 'pi' }],
     ['any client by its affinity', { 'x-session-affinity': 'x1' }, {}, { id: 'x1', harness: 'unknown' }],
+    ['any client by Conversation-Id', { 'conversation-id': 'v1' }, {}, { id: 'v1', harness: 'unknown' }],
+    ['any client by LiteLLM’s header', { 'x-litellm-session-id': 'l1' }, {}, { id: 'l1' }],
+    [
+      'a proxy that passes Claude Code’s body on',
+      { 'user-agent': 'litellm/1.80' },
+      { metadata: { user_id: '{"device_id":"d","session_id":"11-22"}' } },
+      { id: '11-22', harness: 'unknown' },
+    ],
+    ['any client by its safety identifier', {}, { safety_identifier: 's1', user: 'u1' }, { id: 's1' }],
+    ['any client by its user', {}, { user: 'u1' }, { id: 'u1' }],
+    [
+      'a DeepSeek harness that compacts',
+      { 'x-deepseek-harness-session-id': 'd1', 'x-deepseek-harness-compact': '1' },
+      {},
+      { id: 'd1', role: 'compact' },
+    ],
     ['any client by its cache key', {}, { prompt_cache_key: 'k1' }, { id: 'k1', harness: 'unknown' }],
   ])('is named by %s', (_who, headers, body, expected) => {
     expect(look(headers, body).request.session).toMatchObject(expected);
   });
 
-  it('stays unnamed when nothing names it', () => {
-    expect(look({}).request.session).toBeUndefined();
-    expect(look({ 'x-session-id': `a${'b'.repeat(300)}` }).request.session).toBeUndefined();
-    expect(look({ 'x-session-id': 'two words' }).request.session).toBeUndefined();
+  it('is not named by what is no id, nor by a header that is new with each request', () => {
+    for (const headers of [
+      { 'x-session-id': `a${'b'.repeat(300)}` },
+      { 'x-session-id': 'two words' },
+      { 'x-client-request-id': 'r1' },
+    ])
+      expect(look(headers).request.session).toMatchObject({ isDerived: true });
   });
 
   it('is read from any headers without failing', () => {
@@ -103,6 +139,74 @@ describe('a session', () => {
         if (session !== undefined) expect(session.id).toMatch(/^[\x21-\x7e]{1,256}$/);
       }),
     );
+  });
+});
+
+describe('a conversation that nothing names', () => {
+  const say = (role: string, content: string) => ({ role, content });
+  const turn = (system: string, ...messages: object[]) => look({}, { system, messages }).request.session;
+
+  it('keeps its name from turn to turn', () => {
+    const first = turn('You code.', say('user', 'fix it'));
+    expect(first).toMatchObject({ isDerived: true, harness: 'unknown', role: 'main' });
+    const second = turn('You code.', say('user', 'fix it'), say('assistant', 'done'), say('user', 'thanks'));
+    expect(second?.id).toBe(first?.id);
+  });
+
+  it('is unlike another with other words or another system prompt', () => {
+    const ids = [
+      turn('You code.', say('user', 'fix it')),
+      turn('You code.', say('user', 'fix that')),
+      turn('You write.', say('user', 'fix it')),
+      turn('You code.fix', say('user', ' it')),
+    ].map((session) => session?.id);
+    expect(new Set(ids).size).toBe(4);
+  });
+
+  it('costs the same however long it is', () => {
+    const [short, long] = ['x'.repeat(5_000), 'x'.repeat(5_000_000)].map((text) =>
+      turn('You code.', say('user', text)),
+    );
+    // Only the beginning is looked at.
+    expect(long?.id).toBe(short?.id);
+  });
+
+  it('has none when it is no conversation', () => {
+    const chat = chatDialect.decode({ model: 'm', messages: [{ role: 'user', content: 'x' }] }, context());
+    const request: CommonRequest = { ...chat, input: { kind: 'text', text: 'x' } };
+    expect(recognise({ headers: {}, body: {}, request }).request.session).toBeUndefined();
+  });
+});
+
+describe('a role by content', () => {
+  const summary = (system: string, agent: string) =>
+    look({ 'user-agent': agent }, { system, messages: [{ role: 'user', content: 'the conversation' }] });
+
+  it.each([
+    [
+      'opencode’s compaction',
+      'opencode/1.18.33',
+      'You are a context summarization agent. You are given',
+      'compact',
+    ],
+    ['opencode’s title', 'opencode/1.18.33', 'You are a title generator. You output', 'title'],
+    ['Pi’s compaction', 'pi-coding-agent', 'You are a context summarization assistant. Your', 'compact'],
+    [
+      'Claude Code’s title',
+      'claude-cli/2.1.197',
+      'Generate a concise, sentence-case title (3-7 words)',
+      'title',
+    ],
+  ])('is %s', (_what, agent, system, role) => {
+    const known = summary(system, agent);
+    expect(known.role).toBe(role);
+    expect(known.request.hints.priority).toBe(-2);
+  });
+
+  it('is never told of a request with tools', () => {
+    const tools = [{ name: 'Bash', input_schema: { type: 'object' } }];
+    const system = 'You are a context summarization agent.';
+    expect(look({ 'user-agent': 'opencode/1' }, { system, tools }).role).toBe('main');
   });
 });
 
