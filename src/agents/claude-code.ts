@@ -1,11 +1,12 @@
 /** Claude Code: headers since 2.1.86 and 2.1.139, its billing block, its title and compaction calls. */
 import type { Block, CommonRequest } from '../request/types.js';
 import { readHeader, userAgent } from './read-header.js';
-import { systemText } from './system-text.js';
+import { lastTurnTexts, systemText } from './system-text.js';
 import type { Harness } from './types.js';
 import { sessionInUserId } from './user-id.js';
 
 const BILLING = 'x-anthropic-billing-header:';
+const COMPACTION = /^CRITICAL: Respond with TEXT ONLY[\s\S]*create a detailed summary of/;
 const SESSION = 'x-claude-code-session-id';
 
 export const claudeCode: Harness = {
@@ -20,6 +21,8 @@ export const claudeCode: Harness = {
     return { id: agent, role: 'subagent', ...(parentId === undefined ? {} : { parentId }) };
   },
   role: ({ request }) => {
+    // Its compaction keeps the tools, so that the conversation is read from the cache.
+    if (lastTurnTexts(request).some((text) => COMPACTION.test(text))) return 'compact';
     if (request.tools.length > 0) return undefined;
     const text = systemText(request);
     if (/summariz\w+ conversations|detailed summary of (the|our) conversation/i.test(text)) return 'compact';

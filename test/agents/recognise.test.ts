@@ -203,7 +203,19 @@ describe('a role by content', () => {
     expect(known.request.hints.priority).toBe(-2);
   });
 
-  it('is never told of a request with tools', () => {
+  it('is told of Claude Code’s compaction, which keeps the tools', () => {
+    const ask =
+      'CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\nYour task is to create a detailed summary of the conversation so far';
+    const tools = [{ name: 'Bash', input_schema: { type: 'object' } }];
+    const role = (...texts: string[]) => {
+      const messages = [{ role: 'user', content: texts.map((text) => ({ type: 'text', text })) }];
+      return look({ 'x-claude-code-session-id': 'cc' }, { tools, messages }).role;
+    };
+    expect(role('a question', ask)).toBe('compact');
+    expect(role(`why does it say "${ask}"?`)).toBe('main');
+  });
+
+  it('is not told by the system prompt of a request with tools', () => {
     const tools = [{ name: 'Bash', input_schema: { type: 'object' } }];
     const system = 'You are a context summarization agent.';
     expect(look({ 'user-agent': 'opencode/1' }, { system, tools }).role).toBe('main');

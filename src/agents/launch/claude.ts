@@ -8,10 +8,15 @@ const SMALL_BELOW_TOKENS = 48_000;
 /** Claude Code compacts at window − min(output, this) − `COMPACT_MARGIN_TOKENS` (read from 2.1.197). */
 const COMPACT_OUTPUT_MAX_TOKENS = 20_000;
 const COMPACT_MARGIN_TOKENS = 13_000;
+/** Bounds of `CLAUDE_CODE_AUTO_COMPACT_WINDOW`; the model's own window bounds it further. */
+const COMPACT_WINDOW_MIN_TOKENS = 100_000;
+const COMPACT_WINDOW_MAX_TOKENS = 1_000_000;
 /** It refuses to send from window − output − this on, compaction or not. */
 const REFUSE_MARGIN_TOKENS = 3_000;
 /** First request with our small flags: 799 tokens of tools, 59 of system text, the user's words. */
 const SMALL_PROMPT_TOKENS = 2_000;
+/** Its default first request, see `SMALL_BELOW_TOKENS`: compacting at less would begin anew each turn. */
+const USUAL_PROMPT_TOKENS = 28_400;
 /** Claude Code wants some token, and asks for a login without one. */
 const NO_KEY = 'none';
 
@@ -37,7 +42,7 @@ function prepare(input: LaunchInput): HarnessLaunch {
       ANTHROPIC_BASE_URL: input.url,
       ANTHROPIC_AUTH_TOKEN: input.apiKey ?? NO_KEY,
       ...modelNames(input.model),
-      ...windowSettings(input, canCompact),
+      ...windowSettings(input, { canCompact, isSmall }),
       ...(isSmall ? { MAX_THINKING_TOKENS: '0' } : {}),
       ...QUIET,
     },
@@ -70,12 +75,20 @@ function modelNames(model: string): Record<string, string> {
   return Object.fromEntries(variables.map((name) => [name, model]));
 }
 
-function windowSettings(input: LaunchInput, canCompact: boolean): Record<string, string> {
+function windowSettings(
+  input: LaunchInput,
+  { canCompact, isSmall }: { canCompact: boolean; isSmall: boolean },
+): Record<string, string> {
   const settings: Record<string, string> = {
     // Unknown names count as 200,000 tokens otherwise.
     CLAUDE_CODE_MAX_CONTEXT_TOKENS: String(input.contextTokens),
     CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(input.outputLimit),
   };
+  if (compactsAt(input) > (isSmall ? SMALL_PROMPT_TOKENS : USUAL_PROMPT_TOKENS)) {
+    // Unset, 2.1.197 waits until a prompt was refused as too long; set, it compacts in time, within the true window.
+    const window = Math.max(COMPACT_WINDOW_MIN_TOKENS, input.contextTokens);
+    settings['CLAUDE_CODE_AUTO_COMPACT_WINDOW'] = String(Math.min(window, COMPACT_WINDOW_MAX_TOKENS));
+  }
   if (!canCompact) {
     settings['DISABLE_AUTO_COMPACT'] = '1';
     // Its own limit would refuse prompts the engine takes: 3,000 tokens are much of a small window.

@@ -142,6 +142,17 @@ describe('Claude Code', () => {
     );
   });
 
+  it('compacts in time, which takes a variable of its own, unless its usual prompt is over that point', () => {
+    const window = (change: object) => launch('claude', change).env['CLAUDE_CODE_AUTO_COMPACT_WINDOW'];
+    expect(window({ contextTokens: 202_752, outputLimit: 32_000 })).toBe('202752');
+    // Its least value; the true window bounds it.
+    expect(window({ contextTokens: 64_000, outputLimit: 16_000 })).toBe('100000');
+    expect(window({ contextTokens: 2_000_000, outputLimit: 32_000 })).toBe('1000000');
+    expect(window({ contextTokens: 48_000, outputLimit: 12_000 })).toBeUndefined();
+    expect(window({ contextTokens: 32_768, outputLimit: 8_192 })).toBe('100000');
+    expect(window(SMALL)).toBeUndefined();
+  });
+
   it('takes other providers and other keys out of the environment', () => {
     expect(launch('claude').unset).toEqual(
       expect.arrayContaining(['ANTHROPIC_API_KEY', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDECODE']),
