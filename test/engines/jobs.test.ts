@@ -13,6 +13,9 @@ import { openWorkplace, type Workplace } from './support/workplace.js';
 const SENTENCE = 'All done: the answer is 42.';
 const TEXT = '// größe <b> & "quotes" \\n\nexport const answer = 41;\nexport const end = true;\n';
 
+/** The net caught a call; the engine tokenizes; Claude Code's `context_management` is its own business. */
+const EXPECTED_WARNINGS = new Set(['parser_net', 'tokenizer_fallback', 'field_ignored']);
+
 let engine: Engine;
 let place: Workplace;
 
@@ -56,7 +59,7 @@ describe.each<[Wire, readonly Agent[]]>([
   it('saw nothing refused, nothing failed and no tool left out', async () => {
     const { requests, warnings, sessions } = await place.snapshot();
     expect(requests).toMatchObject({ rejected: 0, failed: 0, cancelled: 0, active: 0 });
-    expect(warnings.filter(({ code }) => code !== 'parser_net' && code !== 'tokenizer_fallback')).toEqual([]);
+    expect(warnings.filter(({ code }) => !EXPECTED_WARNINGS.has(code))).toEqual([]);
     expect([...new Set(sessions.map(({ harness }) => harness))].sort()).toEqual(
       agents.map(({ harness }) => harness).sort(),
     );

@@ -6,12 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGENTS, type Agent, installAgent } from './support/agents.js';
 import { BLOCK_TOKENS, type Engine, MODEL, type Served, startEngine } from './support/engine.js';
-import { KEY, openWorkplace, type Workplace } from './support/workplace.js';
-
-interface Explained {
-  predictedTokens: number;
-  request: { session: { id: string; harness: string; role: string } | null; hints: { priority: number } };
-}
+import { explain, KEY, openWorkplace, type Workplace } from './support/workplace.js';
 
 let engine: Engine;
 let place: Workplace;
@@ -27,9 +22,6 @@ afterAll(async () => {
   await engine?.close();
 });
 
-const explain = async (served: Served): Promise<Explained> =>
-  (await place.get(`/dynamo/v1/requests/${String(served.body['request_id'])}`)) as Explained;
-
 /** What the engine saw of one run, the agent's own turn first. */
 async function seenOf(run: () => Promise<{ code: number | undefined }>): Promise<[Served, ...Served[]]> {
   const from = engine.served.length;
@@ -41,7 +33,7 @@ async function seenOf(run: () => Promise<{ code: number | undefined }>): Promise
 }
 
 async function expectShared(first: Served, second: Served): Promise<void> {
-  const [one, two] = [await explain(first), await explain(second)];
+  const [one, two] = [await explain(place, first), await explain(place, second)];
   expect(two.request.session?.id).not.toBe(one.request.session?.id);
   const lead = Math.floor(second.leadTokens / BLOCK_TOKENS) * BLOCK_TOKENS;
   expect(lead).toBeGreaterThan(1_000);
@@ -64,12 +56,12 @@ describe.each(AGENTS)('$package', (agent) => {
     const [first, ...others] = await seenOf(run('one question'));
     const [second] = await seenOf(run('two questions'));
     await expectShared(first, second);
-    expect((await explain(second)).request).toMatchObject({
+    expect((await explain(place, second)).request).toMatchObject({
       session: { harness: agent.harness, role: 'main' },
       hints: { priority: 0 },
     });
     for (const other of others) {
-      const { session, hints } = (await explain(other)).request;
+      const { session, hints } = (await explain(place, other)).request;
       expect(session).toMatchObject({ harness: agent.harness, role: 'title' });
       expect(hints.priority).toBeLessThan(0);
     }

@@ -3,9 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
+import type { SessionInfo } from '../../../src/request/types.js';
 import type { Snapshot } from '../../../src/telemetry/types.js';
 import { type Agent, installAgent } from './agents.js';
-import type { Engine } from './engine.js';
+import type { Engine, Served } from './engine.js';
 
 const bin = path.resolve(import.meta.dirname, '../../../bin/run.js');
 export const KEY = 'sk-stack-0123456789';
@@ -87,4 +88,14 @@ export async function openWorkplace(engine: Engine, ...up: string[]): Promise<Wo
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** What the stack tells of a request the engine served. */
+export interface Explained {
+  predictedTokens: number;
+  request: { session: SessionInfo | null; hints: { priority: number } };
+}
+
+export async function explain(place: Workplace, served: Served): Promise<Explained> {
+  return (await place.get(`/dynamo/v1/requests/${String(served.body['request_id'])}`)) as Explained;
 }
