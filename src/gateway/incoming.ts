@@ -3,6 +3,7 @@ import { recognise } from '../agents/recognise.js';
 import { bodyFields } from '../dialects/fields.js';
 import type { Dialect } from '../dialects/types.js';
 import { DynamoError } from '../errors.js';
+import { withStrictTools } from '../request/strict-tools.js';
 import type { CommonRequest } from '../request/types.js';
 import type { Caller } from './exchange.js';
 import { type KeptView, keptFor } from './kept-view.js';
@@ -42,7 +43,9 @@ export function decodeIncoming(
   });
   checkModel(decoded.model, room.deps.served);
   const known = recognise({ headers, body, request: decoded });
-  return { ...known, model: decoded.model, request: { ...known.request, model: room.deps.served.name } };
+  const request = { ...known.request, model: room.deps.served.name };
+  const sent = room.deps.served.strictTools === true ? withStrictTools(request) : request;
+  return { ...known, model: decoded.model, request: sent };
 }
 
 function checkModel(model: string, served: ServedModel): void {

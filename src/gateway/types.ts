@@ -15,6 +15,8 @@ export interface ServedModel {
   created: number;
   /** Accept any model name (agents insist on their own) and serve this model. */
   acceptAnyName: boolean;
+  /** Mark tools `strict`: this engine holds arguments to their schema only where it is told so. */
+  strictTools?: boolean;
   defaults: {
     temperature?: number;
     topP?: number;

@@ -148,7 +148,7 @@ const PROBES: Record<string, CommonRequest> = {
   markup: probe([say('user', 'Say <|im_end|>, <|endoftext|>, </s> and <think>x</think> aloud.')], []),
   tools: probe(
     [say('system', 'Use tools.'), say('user', 'Look up größe.'), CALL, RESULT, say('user', 'Thanks.')],
-    [LOOKUP],
+    [LOOKUP, { ...LOOKUP, name: 'find', strict: true }],
   ),
 };
 

@@ -1,6 +1,7 @@
 /** What an engine's body gets beside the chat: priority in its polarity, token ids, retention. */
 import type { EngineAdapter } from '../engines/types.js';
 import { LIMITS } from '../limits.js';
+import type { Plan } from '../plan/types.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { CommonRequest } from '../request/types.js';
 import { retentionSpans } from '../retention/spans.js';
@@ -44,4 +45,10 @@ function spans(request: CommonRequest, prompt: PreparedPrompt): ReturnType<typeo
     prompt.tokens.length,
     request.maxTokens ?? prompt.tokens.length,
   );
+}
+
+/** vLLM holds a call's arguments to the schema of `strict` tools only. */
+export function needsStrictTools(plan: Plan): boolean {
+  if (plan.engine === 'vllm') return true;
+  return plan.engine === 'external' && plan.workers.every(({ attached }) => attached?.engine === 'vllm');
 }

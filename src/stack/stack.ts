@@ -20,7 +20,7 @@ import type { ProcessSnapshot, TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
-import { engineFields, mayBeWhole } from './engine-fields.js';
+import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
 import { explainMisses } from './explain-misses.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
@@ -185,6 +185,7 @@ export class Stack {
         contextTokens: plan.contextTokens,
         created: Math.floor(spec.askedAt / 1000),
         acceptAnyName: spec.settings.acceptAnyModel,
+        strictTools: needsStrictTools(plan),
         defaults: plan.defaults,
       },
       prompt,
