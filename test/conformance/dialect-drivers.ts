@@ -1,13 +1,30 @@
 /** The three chat dialects as one: how to ask, and what came back in common words. */
 
+// biome-ignore lint/suspicious/noExplicitAny: answers of three wire APIs, read as loosely as clients do
+type Json = Record<string, any>;
+
 export interface Ask {
   system?: string;
   turns: Turn[];
   tools?: { name: string; schema: Record<string, unknown> }[];
   forceTool?: string;
   stop?: string[];
+  /** JSON schema of the answer. */
+  format?: Record<string, unknown>;
+  /** `test-model` unless given. */
+  model?: string;
+  maxTokens?: number;
   isStream: boolean;
+  /** The most likely token every time. */
+  isGreedy?: boolean;
 }
+
+/** Fields that all three dialects call alike. */
+const common = ({ model = 'test-model', isStream, isGreedy = false }: Ask): Json => ({
+  model,
+  stream: isStream,
+  ...(isGreedy ? { temperature: 0 } : {}),
+});
 
 export type Turn =
   | { role: 'user' | 'system'; text: string }
@@ -37,9 +54,6 @@ export interface DialectDriver {
   body(ask: Ask): Record<string, unknown>;
   read(status: number, text: string, isStream: boolean): Told;
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: answers of three wire APIs, read as loosely as clients do
-type Json = Record<string, any>;
 
 const blank = (status: number): Told => ({
   status,
@@ -71,9 +85,12 @@ const chat: DialectDriver = {
   name: 'chat',
   path: '/v1/chat/completions',
   body: (ask) => ({
-    model: 'test-model',
-    stream: ask.isStream,
+    ...common(ask),
     stream_options: { include_usage: true },
+    ...(ask.maxTokens === undefined ? {} : { max_completion_tokens: ask.maxTokens }),
+    ...(ask.format === undefined
+      ? {}
+      : { response_format: { type: 'json_schema', json_schema: { name: 'x', schema: ask.format } } }),
     messages: [
       ...(ask.system === undefined ? [] : [{ role: 'system', content: ask.system }]),
       ...ask.turns.map((turn) => {
@@ -139,9 +156,11 @@ const messages: DialectDriver = {
   name: 'messages',
   path: '/v1/messages',
   body: (ask) => ({
-    model: 'test-model',
-    max_tokens: 100,
-    stream: ask.isStream,
+    ...common(ask),
+    max_tokens: ask.maxTokens ?? 100,
+    ...(ask.format === undefined
+      ? {}
+      : { output_config: { format: { type: 'json_schema', schema: ask.format } } }),
     ...(ask.system === undefined ? {} : { system: ask.system }),
     messages: ask.turns.map((turn) => {
       if (turn.role === 'tool') {
@@ -176,7 +195,9 @@ const messages: DialectDriver = {
   read: (status, text, isStream) => {
     const told = blank(status);
     const isWhole = !isStream || status !== 200;
-    const message = isWhole ? (JSON.parse(text) as Json) : gathered(events(text));
+    const message = isWhole
+      ? (JSON.parse(text) as Json)
+      : gathered(events(text).filter(({ type }) => type !== 'ping'));
     if (message['error'] !== undefined) told.error = message['error'].message;
     for (const block of message['content'] ?? []) {
       if (block.type === 'text') told.text += block.text;
@@ -250,9 +271,12 @@ const responses: DialectDriver = {
   name: 'responses',
   path: '/v1/responses',
   body: (ask) => ({
-    model: 'test-model',
-    stream: ask.isStream,
+    ...common(ask),
     store: false,
+    ...(ask.maxTokens === undefined ? {} : { max_output_tokens: ask.maxTokens }),
+    ...(ask.format === undefined
+      ? {}
+      : { text: { format: { type: 'json_schema', name: 'x', schema: ask.format } } }),
     ...(ask.system === undefined ? {} : { instructions: ask.system }),
     input: ask.turns.flatMap((turn): Json[] => {
       if (turn.role === 'tool')
