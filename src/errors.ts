@@ -59,9 +59,10 @@ export const ERRORS = {
   forbidden_origin: entry(
     403,
     2,
-    'A web page of `{origin}` may not open a WebSocket here.',
+    'A web page of `{origin}` may not use this stack.',
     'Use a client that is no web page, or one served from this address.',
   ),
+  too_many_headers: entry(431, 2, 'The request has {count} headers; {limit} are allowed.', 'Send fewer.'),
   previous_response_not_found: entry(
     400,
     2,

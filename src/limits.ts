@@ -47,6 +47,14 @@ export const LIMITS = {
   compactSummaryTokens: 8_192,
   /** Idle time after which a client's connection is closed; agents pause for minutes between turns. */
   keepAliveMs: 75_000,
+  /** Time a client may leave an answer unread before its connection is cut; agents that are suspended come back within. */
+  clientStallMs: 300_000,
+  /** Connections open at once; each agent holds a few. */
+  connectionsMax: 8_192,
+  /** Headers of one request. Agents send under 60. */
+  headersMax: 256,
+  /** How often requests that arrive too slowly are looked for. */
+  slowRequestCheckMs: 2_000,
   /** Time for the headers of a request to arrive. */
   headersTimeoutMs: 15_000,
   /** Longest pause between telemetry reports of a stream's tokens. */

@@ -120,6 +120,7 @@ class StreamReply implements Reply {
     if (control === undefined || this.#isPaused) return;
     this.#isPaused = true;
     control.pause();
+    this.#options.client.stalls();
     this.#options.client.response.once('drain', () => {
       this.#isPaused = false;
       // By now another worker may feed this reply.
@@ -157,6 +158,7 @@ class WholeReply implements Reply {
     const { client, dialect, request, context } = this.#options;
     const body = dialect.encodeWhole(request, this.#events, context);
     sendJson(client.response, 200, body, this.#headers);
+    if ((client.response.socket?.writableLength ?? 0) > 0) client.stalls();
   }
 
   fail(error: DynamoError): void {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { checkHost, KeyCheck } from './access.js';
+import { checkHeaders, checkHost, checkOrigin, KeyCheck } from './access.js';
 import { DurableResponses } from './durable-responses.js';
 import { RegionTally } from './region-tally.js';
 import { RequestNotes } from './request-notes.js';
@@ -58,6 +58,7 @@ class HttpGateway implements Gateway {
       warn,
       isDraining: () => this.#isDraining,
     };
+    const { arrival = ARRIVAL } = deps.config;
     const keys = new KeyCheck(deps.config.apiKeys);
     this.adminListener = (request, response) => void this.#answer(request, response, () => {});
     this.#server = http.createServer(
@@ -65,15 +66,21 @@ class HttpGateway implements Gateway {
         noDelay: true,
         maxHeaderSize: LIMITS.headerBytes,
         keepAliveTimeout: LIMITS.keepAliveMs,
-        headersTimeout: LIMITS.headersTimeoutMs,
-        requestTimeout: LIMITS.bodyTimeoutMs + LIMITS.headersTimeoutMs,
+        headersTimeout: arrival.headersMs,
+        requestTimeout: arrival.bodyMs + arrival.headersMs,
+        connectionsCheckingInterval: arrival.checkMs,
       },
       (request, response) =>
         void this.#answer(request, response, (route) => {
+          checkHeaders(request);
           checkHost(request, deps.config.host);
+          if (!READS.has(request.method ?? '')) checkOrigin(request);
           if (!route.isOpen) keys.check(request);
         }),
     );
+    this.#server.maxConnections = LIMITS.connectionsMax;
+    // A client that has sent its request may close its side and still gets its answer (see `Client`).
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#sockets = new WebSockets(this.#room, (request) => {
       checkHost(request, deps.config.host);
       keys.check(request);
@@ -132,6 +139,13 @@ class HttpGateway implements Gateway {
 }
 
 const DRAIN_LOOK_MS = 20;
+const ARRIVAL = {
+  headersMs: LIMITS.headersTimeoutMs,
+  bodyMs: LIMITS.bodyTimeoutMs,
+  checkMs: LIMITS.slowRequestCheckMs,
+};
+/** Methods that change nothing: a page that sends one cannot read the answer, since no header lets it. */
+const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** The path as the route table sees it; keys are checked for exactly this one. */
 function pathOf(url: string | undefined): string {

@@ -32,6 +32,8 @@ export interface GatewayConfig {
   /** Empty: no key needed. */
   apiKeys: string[];
   bodyBytes: number;
+  /** For tests: the times of `LIMITS` by which a request must have arrived. */
+  arrival?: { headersMs: number; bodyMs: number; checkMs: number };
   /** Folder for answers of `/v1/responses` that are to survive a restart; absent: they are kept in memory only. */
   responsesDir?: string;
 }

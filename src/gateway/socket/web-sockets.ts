@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws';
 import { encodeOpenAiError } from '../../dialects/openai-error.js';
 import { DynamoError, toDynamoError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
+import { checkOrigin } from '../access.js';
 import { ResponseStore } from '../response-store.js';
 import type { GatewayRoom } from '../room.js';
 import { ResponsesSocket } from './responses-socket.js';
@@ -67,6 +68,7 @@ export class WebSockets {
     if (path !== SOCKET_PATH)
       throw new DynamoError('not_found', { method: 'WebSocket', path: path.slice(0, 200) });
     this.#check(request);
+    // Browsers let any page open a WebSocket to any address and read what comes back.
     checkOrigin(request);
     if (this.#room.isDraining()) throw new DynamoError('draining');
     if (this.#open.size < LIMITS.socketsMax) return;
@@ -74,17 +76,6 @@ export class WebSockets {
     error.retryAfterSeconds = 1;
     throw error;
   }
-}
-
-/**
- * Browsers let any page open a WebSocket to any address and read what comes back; only the Origin header tells. A
- * page served from this very address may, any other may not.
- */
-function checkOrigin({ headers }: IncomingMessage): void {
-  const { origin, host } = headers;
-  if (origin === undefined) return;
-  if (URL.canParse(origin) && new URL(origin).host === host) return;
-  throw new DynamoError('forbidden_origin', { origin: origin.slice(0, 100) });
 }
 
 function refuse(stream: Duplex, error: DynamoError): void {
