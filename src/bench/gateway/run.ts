@@ -26,7 +26,7 @@ export interface BenchOptions {
 
 /** The default model's file is only read for its tokenizer and template. */
 const DEFAULT_MODEL = 'smollm2';
-const WARM_UP_REQUESTS = 150;
+const WARM_UP_REQUESTS = 600;
 
 /** Starts every process, does `work`, and ends them whatever happened. */
 export async function withBench<T>(options: BenchOptions, work: (bench: Bench) => Promise<T>): Promise<T> {
