@@ -1,7 +1,7 @@
 /** One output item while it grows: the events of its life and its object at any moment. */
 import { isFields } from '../fields.js';
-import { freeformText } from '../tools.js';
 import { summaryBlob } from './compaction.js';
+import { FreeformReader } from './freeform-reader.js';
 import { reasoningBlob } from './reasoning-blob.js';
 import type { ToolOrigin } from './tool-names.js';
 
@@ -174,6 +174,7 @@ export class CompactionItem extends Growing implements OutputItem {
 
 export class CallItem extends Growing implements OutputItem {
   readonly kind = 'call';
+  readonly #freeform = new FreeformReader();
 
   constructor(
     id: string,
@@ -197,11 +198,11 @@ export class CallItem extends Growing implements OutputItem {
     return [this.added()];
   }
 
-  /** A freeform call's text is inside its arguments; it is given when they are complete. */
+  /** A freeform call's text is inside its arguments. */
   grow(text: string): ResponseEvent[] {
     this.text += text;
-    if (this.call.origin.isFreeform || text === '') return [];
-    return [this.at('response.function_call_arguments.delta', { delta: text })];
+    if (this.call.origin.isFreeform) return this.#inputDelta(this.#freeform.push(text));
+    return text === '' ? [] : [this.at('response.function_call_arguments.delta', { delta: text })];
   }
 
   close(status: ItemStatus): ResponseEvent[] {
@@ -210,12 +211,13 @@ export class CallItem extends Growing implements OutputItem {
       const more = { name: origin.name, arguments: this.text };
       return [this.at('response.function_call_arguments.done', more), this.done(status)];
     }
-    const input = freeformText(this.text);
-    return [
-      this.at('response.custom_tool_call_input.delta', { delta: input }),
-      this.at('response.custom_tool_call_input.done', { input }),
-      this.done(status),
-    ];
+    const last = this.#inputDelta(this.#freeform.finish(this.text));
+    const input = this.#freeform.text;
+    return [...last, this.at('response.custom_tool_call_input.done', { input }), this.done(status)];
+  }
+
+  #inputDelta(delta: string): ResponseEvent[] {
+    return delta === '' ? [] : [this.at('response.custom_tool_call_input.delta', { delta })];
   }
 
   object(): Record<string, unknown> {
@@ -228,7 +230,7 @@ export class CallItem extends Growing implements OutputItem {
     if (!origin.isFreeform) {
       return { id: this.id, type: 'function_call', status: this.status, ...named, arguments: this.text };
     }
-    const input = this.status === 'in_progress' ? '' : freeformText(this.text);
+    const input = this.status === 'in_progress' ? '' : this.#freeform.text;
     return { id: this.id, type: 'custom_tool_call', status: this.status, ...named, input };
   }
 }
