@@ -54,10 +54,10 @@ export class FreeformReader {
         at += 1;
         break;
       }
-      const escape = rest.slice(at, at + 6);
-      if (escape === '' || !isWholeEscape(escape)) break;
-      const code = /^\\u([0-9a-fA-F]{4})/.exec(escape)?.[1];
-      const letter = escape[1] ?? '';
+      const sequence = rest.slice(at, at + 6);
+      if (sequence === '' || !isWholeEscape(sequence)) break;
+      const code = /^\\u([0-9a-fA-F]{4})/.exec(sequence)?.[1];
+      const letter = sequence[1] ?? '';
       out +=
         code === undefined ? (ESCAPED[letter] ?? letter) : String.fromCharCode(Number.parseInt(code, 16));
       at += code === undefined ? 2 : 6;
@@ -79,8 +79,8 @@ function nextStop(text: string, from: number): number {
   return Math.min(quote < 0 ? text.length : quote, backslash < 0 ? text.length : backslash);
 }
 
-function isWholeEscape(escape: string): boolean {
-  return escape[1] === 'u' ? escape.length === 6 : escape.length >= 2;
+function isWholeEscape(sequence: string): boolean {
+  return sequence[1] === 'u' ? sequence.length === 6 : sequence.length >= 2;
 }
 
 function isJson(text: string): boolean {
