@@ -135,6 +135,8 @@ export const LIMITS = {
   replaySilenceMs: 2_000,
   /** Live event batches held back while a replay runs, before the worker is dropped and resynced. */
   replayBacklog: 100_000,
+  /** Time a feed works off what has arrived before requests get their turn. */
+  feedSliceMs: 5,
   /** Salted blocks remembered per worker, to know the salt of the blocks that continue them. */
   saltedBlocksKept: 262_144,
   /** Time a user's own router may take for a decision: it runs beside every stream of the stack. */

@@ -136,9 +136,11 @@ function fieldsOf(raw: unknown): Fields {
     if (typeof raw !== 'object' || raw === null) throw new TypeError('an event that is no map and no list');
     return raw as Fields;
   }
-  const [type, ...values] = raw;
+  const type: unknown = raw[0];
+  const fields: Fields = { type };
   const names = FIELDS[String(type)] ?? [];
-  return { type, ...Object.fromEntries(names.map((name, at) => [name, values[at]])) };
+  for (let at = 0; at < names.length; at++) fields[names[at] as string] = raw[at + 1];
+  return fields;
 }
 
 /** vLLM's `locality` REMOTE means another host holds the block, whatever its medium there. */

@@ -7,6 +7,7 @@ import { BlockMapper, type SeedFacts } from './kv-blocks.js';
 import { decodeBatch, type KvEvent } from './kv-events.js';
 import { BatchOrder } from './kv-order.js';
 import { batchOf, type RawBatch, ReplayClient } from './kv-replay.js';
+import { TimeSlice } from './time-slice.js';
 
 /** Where blocks go; called in the engine's order. A router's `feedSink(worker)` is one. */
 export interface KvFeedSink {
@@ -144,11 +145,14 @@ class ZmqFeed implements KvFeed {
   }
 
   async #read(): Promise<void> {
+    const slice = new TimeSlice();
     try {
       for await (const frames of this.#socket) {
         const batch = batchOf(frames);
         if (batch === null) this.#undecodable('frames that are no event batch');
         else this.#enqueue(batch);
+        const rest = slice.rest();
+        if (rest !== undefined) await rest;
       }
     } catch (error) {
       if (!this.#isClosed) this.#warn('kv_feed', `its event socket failed: ${String(error)}`);
@@ -175,11 +179,12 @@ class ZmqFeed implements KvFeed {
   /** Waits for past batches, then works off what came meanwhile. */
   async #repair(first: Promise<void>): Promise<void> {
     this.#isRepairing = true;
+    const slice = new TimeSlice();
     try {
       await first;
       for (let item = this.#backlog.shift(); item !== undefined; item = this.#backlog.shift()) {
-        const more = this.#handle(item);
-        if (more !== undefined) await more;
+        const wait = this.#handle(item) ?? slice.rest();
+        if (wait !== undefined) await wait;
       }
     } catch (error) {
       // What is thrown away here is missed by its numbers and asked for again.

@@ -1,5 +1,6 @@
 /** Asking an engine for past event batches. */
 import { Dealer } from 'zeromq';
+import { TimeSlice } from './time-slice.js';
 
 export interface RawBatch {
   sequence: number;
@@ -30,6 +31,7 @@ export class ReplayClient {
     const timeouts = { receiveTimeout: this.#silenceMs, sendTimeout: this.#silenceMs };
     const socket = new Dealer({ linger: 0, receiveHighWaterMark: 0, ...timeouts });
     this.#socket = socket;
+    const slice = new TimeSlice();
     try {
       socket.connect(this.#endpoint);
       await socket.send([Buffer.alloc(0), sequenceBytes(start)]);
@@ -38,6 +40,8 @@ export class ReplayClient {
         if (batch === null) continue;
         if (batch.sequence === -1) return 'complete';
         onBatch(batch);
+        const rest = slice.rest();
+        if (rest !== undefined) await rest;
       }
     } catch {
       return 'silent';

@@ -40,9 +40,14 @@ export async function buildRouter(
       },
     },
   });
+  let isFull = false;
   setInterval(() => {
-    const { blocks, bytes } = index.stats();
-    emit({ type: 'index.stats', blocks, bytes, events: router.eventsApplied() });
+    const { blocks, bytes, refused } = index.stats();
+    emit({ type: 'index.stats', blocks, bytes, events: router.eventsApplied(), refused });
+    if (refused === 0 || isFull) return;
+    isFull = true;
+    const message = `the block index has reached its ${bytes} bytes: blocks are left out, so hits are predicted too low`;
+    emit({ type: 'warning', code: 'index_full', message });
   }, STATS_MS).unref();
   return router;
 }

@@ -143,6 +143,12 @@ function cacheMetrics({ tiers, index, router }: Snapshot): Metric[] {
     ['dynamo_router_index_bytes', 'gauge', 'Memory of the index.', [[{}, index.bytes]]],
     ['dynamo_component_kv_cache_events_applied', 'counter', 'KV events applied.', [[{}, index.events]]],
     [
+      'dynamo_router_index_refused_total',
+      'counter',
+      'Stores left out at the bound of the index.',
+      [[{}, index.refused]],
+    ],
+    [
       'dynamo_router_policy_faults_total',
       'counter',
       'Decisions the policy got wrong.',

@@ -11,11 +11,15 @@ export class RollingSum {
     this.#stamps = new Float64Array(buckets).fill(-1);
   }
 
-  /** `at` in milliseconds; a value from before the window is lost, as it should be. */
+  /**
+   * `at` in milliseconds; a value from before the window is lost, as it should be. A slot from further ahead than that was
+   * filled before the clock was set back, and gives way: else nothing would count until the old time is reached again.
+   */
   add(at: number, value: number): void {
     const stamp = Math.floor(at / this.#bucketMs);
     const slot = ((stamp % this.#sums.length) + this.#sums.length) % this.#sums.length;
-    if (this.#stamps[slot]! > stamp) return;
+    const ahead = this.#stamps[slot]! - stamp;
+    if (ahead > 0 && ahead <= this.#sums.length) return;
     if (this.#stamps[slot] !== stamp) {
       this.#stamps[slot] = stamp;
       this.#sums[slot] = 0;

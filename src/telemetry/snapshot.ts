@@ -51,7 +51,7 @@ class Store implements SnapshotStore {
   readonly #counts = { total: 0, failed: 0, cancelled: 0, rejected: 0 };
   readonly #tokens = { prompt: 0, cached: 0, predicted: 0, reachable: 0, generated: 0 };
   readonly #byKind = noTokensByKind();
-  readonly #index = { blocks: 0, bytes: 0, events: 0, gaps: 0, resyncs: 0 };
+  readonly #index = { blocks: 0, bytes: 0, events: 0, refused: 0, gaps: 0, resyncs: 0 };
   readonly #minutePrompt = new RollingSum(MINUTE_MS, 60);
   readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
   readonly #router: Snapshot['router'];
@@ -80,7 +80,12 @@ class Store implements SnapshotStore {
         this.#stack.state = event.state;
         break;
       case 'index.stats':
-        Object.assign(this.#index, { blocks: event.blocks, bytes: event.bytes, events: event.events });
+        Object.assign(this.#index, {
+          blocks: event.blocks,
+          bytes: event.bytes,
+          events: event.events,
+          refused: event.refused,
+        });
         break;
       case 'router.fault':
         Object.assign(this.#router, { faults: event.count, lastFault: event.message });

@@ -38,7 +38,7 @@ export type TelemetryEvent =
   | { type: 'worker.log'; worker: string; line: string }
   | { type: 'feed.state'; worker: string; state: FeedState; reason?: string }
   | { type: 'feed.gap'; worker: string; expected: number; got: number; isFilled: boolean }
-  | { type: 'index.stats'; blocks: number; bytes: number; events: number }
+  | { type: 'index.stats'; blocks: number; bytes: number; events: number; refused: number }
   | { type: 'router.fault'; policy: string; count: number; message: string }
   | { type: 'recording.stats'; recording: RecordingSnapshot }
   | { type: 'tier.stats'; tiers: TierSnapshot[] }
@@ -219,7 +219,8 @@ export interface Snapshot extends ProcessSnapshot {
     overheadMs: LatencySummary;
     e2eMs: LatencySummary;
   };
-  index: { blocks: number; bytes: number; events: number; gaps: number; resyncs: number };
+  /** `refused`: stores left out because the index is at its bound. */
+  index: { blocks: number; bytes: number; events: number; refused: number; gaps: number; resyncs: number };
   /** Decisions and outcomes a user's own router got wrong; the default decided instead. */
   router: { policy: string; faults: number; lastFault: string | null };
   /** Null without `--record`. */

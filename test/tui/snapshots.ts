@@ -60,7 +60,7 @@ export function snapshotOf({
       overheadMs: nothing,
       e2eMs: nothing,
     },
-    index: { blocks: 48, bytes: 61_632, events: 12, gaps: 0, resyncs: 0 },
+    index: { blocks: 48, bytes: 61_632, events: 12, refused: 0, gaps: 0, resyncs: 0 },
     router: { policy: 'kv', faults: 0, lastFault: null },
     recording: null,
     sessions: [
