@@ -1,8 +1,10 @@
 /** Which format a recipe's parser names mean, and a parser for each. */
 import { deepseekFormat } from './deepseek.js';
+import { dsmlFormat } from './dsml.js';
 import { glmFormat } from './glm.js';
 import { HarmonyParser } from './harmony-parser.js';
 import { hermesFormat } from './hermes.js';
+import { kimiFormat } from './kimi.js';
 import { LlamaParser } from './llama-parser.js';
 import { minimaxFormat } from './minimax-m2.js';
 import { qwen3CoderFormat } from './qwen3-coder.js';
@@ -23,6 +25,8 @@ const TAGGED: Partial<Record<ToolFormatName, TaggedFormat>> = {
   'qwen3-coder': qwen3CoderFormat,
   'minimax-m2': minimaxFormat,
   deepseek: deepseekFormat,
+  dsml: dsmlFormat,
+  kimi: kimiFormat,
 };
 
 /** Names of vLLM's and SGLang's tool parsers, and our own. */
@@ -37,10 +41,13 @@ const TOOL_FORMATS: ReadonlyMap<string, ToolFormatName> = new Map([
   ['qwen3_xml', 'qwen3-coder'],
   ['minimax-m2', 'minimax-m2'],
   ['minimax_m2', 'minimax-m2'],
-  ['minimax_m3', 'minimax-m2'],
   ['deepseek', 'deepseek'],
   ['deepseek_v31', 'deepseek'],
-  ['deepseek_v32', 'deepseek'],
+  ['dsml', 'dsml'],
+  ['deepseek_v32', 'dsml'],
+  ['deepseek_v4', 'dsml'],
+  ['kimi', 'kimi'],
+  ['kimi_k2', 'kimi'],
   ['llama', 'llama'],
   ['llama3_json', 'llama'],
   ['llama4_json', 'llama'],

@@ -10,7 +10,7 @@ export interface FilterOptions {
   format: ToolFormatName | null;
   reasoning: ReasoningForm;
   tools: DeclaredTools;
-  /** Calls at most; those after become text. 1 when the client wants no parallel calls. */
+  /** Calls at most; those after are dropped, as vLLM does. 1 when the client wants no parallel calls. */
   callsMax: number;
   /** Makes ids of calls unlike within a request. */
   requestId: string;

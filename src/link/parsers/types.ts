@@ -43,6 +43,8 @@ export type ToolFormatName =
   | 'qwen3-coder'
   | 'minimax-m2'
   | 'deepseek'
+  | 'dsml'
+  | 'kimi'
   | 'llama'
   | 'harmony';
 /** Where reasoning stands: between tags, from the very start up to the closing tag (the prompt opened it), or nowhere. */

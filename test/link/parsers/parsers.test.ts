@@ -1,95 +1,9 @@
 /** Raw text of each format becomes calls, however it is cut; whatever is no call stays text. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createOutputParser } from '../../../src/link/parsers/formats.js';
-import type { Parsed, ReasoningForm, ToolFormatName } from '../../../src/link/parsers/types.js';
+import { callsOf, cut, FORMATS, read, TOOLS, textOf, WANTED, WRITERS } from './support/writers.js';
 
-const RUNS = Number(process.env['DYNAMO_FUZZ'] ?? 300);
-const TOOLS = new Map<string, Record<string, unknown>>([
-  [
-    'write',
-    {
-      type: 'object',
-      properties: { path: { type: 'string' }, lines: { type: 'integer' }, tags: { type: 'array' } },
-    },
-  ],
-  ['run', { type: 'object', properties: { command: { type: 'string' } } }],
-]);
-type Call = { name: string; args: Record<string, unknown> };
-const WANTED: Call[] = [
-  { name: 'write', args: { path: '42', lines: 3, tags: ['a', 1] } },
-  { name: 'run', args: { command: 'echo "</parameter>" > "a b" \\ ünï' } },
-];
-const value = (one: unknown): string => (typeof one === 'string' ? one : JSON.stringify(one));
-const each = (args: Record<string, unknown>, show: (name: string, text: string) => string): string =>
-  Object.entries(args)
-    .map(([name, one]) => show(name, value(one)))
-    .join('\n');
-
-const WRITERS: Record<ToolFormatName, (calls: Call[]) => string> = {
-  hermes: (calls) =>
-    calls
-      .map(({ name, args }) => `<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`)
-      .join('\n'),
-  glm: (calls) =>
-    calls
-      .map(
-        ({ name, args }) =>
-          `<tool_call>${name}\n${each(args, (key, text) => `<arg_key>${key}</arg_key>\n<arg_value>${text}</arg_value>`)}\n</tool_call>`,
-      )
-      .join(''),
-  'qwen3-coder': (calls) =>
-    calls
-      .map(
-        ({ name, args }) =>
-          `<tool_call>\n<function=${name}>\n${each(args, (key, text) => `<parameter=${key}>\n${text}\n</parameter>`)}\n</function>\n</tool_call>`,
-      )
-      .join('\n'),
-  'minimax-m2': (calls) =>
-    `<minimax:tool_call>\n${calls.map(({ name, args }) => `<invoke name="${name}">\n${each(args, (key, text) => `<parameter name="${key}">${text}</parameter>`)}\n</invoke>`).join('\n')}\n</minimax:tool_call>`,
-  deepseek: (calls) =>
-    `<｜tool▁calls▁begin｜>${calls.map(({ name, args }) => `<｜tool▁call▁begin｜>${name}<｜tool▁sep｜>${JSON.stringify(args)}<｜tool▁call▁end｜>`).join('')}<｜tool▁calls▁end｜>`,
-  llama: (calls) => calls.map(({ name, args }) => JSON.stringify({ name, parameters: args })).join('; '),
-  harmony: (calls) =>
-    calls
-      .map(
-        ({ name, args }) =>
-          `<|start|>assistant<|channel|>commentary to=functions.${name} <|constrain|>json<|message|>${JSON.stringify(args)}<|call|>`,
-      )
-      .join(''),
-};
-const FORMATS = Object.keys(WRITERS) as ToolFormatName[];
-
-function read(
-  format: ToolFormatName | null,
-  pieces: readonly string[],
-  reasoning: ReasoningForm = 'none',
-): Parsed[] {
-  const parser = createOutputParser({ format, reasoning, tools: TOOLS });
-  const all = [...pieces.flatMap((piece) => parser.push(piece)), ...parser.finish()];
-  return all.reduce<Parsed[]>((out, piece) => {
-    const last = out.at(-1);
-    if (piece.kind !== 'call' && last?.kind === piece.kind) last.text += piece.text;
-    else out.push({ ...piece });
-    return out;
-  }, []);
-}
-
-const callsOf = (parsed: readonly Parsed[]): Call[] =>
-  parsed.flatMap((piece) =>
-    piece.kind === 'call'
-      ? [{ name: piece.call.name, args: JSON.parse(piece.call.arguments) as Record<string, unknown> }]
-      : [],
-  );
-const textOf = (parsed: readonly Parsed[]): string =>
-  parsed.map((piece) => (piece.kind === 'text' ? piece.text : '')).join('');
-
-/** Cuts a text at the given places. */
-function cut(text: string, places: readonly number[]): string[] {
-  const at = [...new Set(places.map((place) => place % (text.length + 1)))].sort((a, b) => a - b);
-  return [...at, text.length].map((end, index) => text.slice(index === 0 ? 0 : at[index - 1], end));
-}
-
+const RUNS = Number(process.env['DYNAMO_FUZZ'] ?? 5_000);
 describe.each(FORMATS)('%s', (format) => {
   it('gives the calls with the types of their schema', () => {
     expect(callsOf(read(format, [WRITERS[format](WANTED)]))).toEqual(WANTED);
