@@ -12,13 +12,14 @@ export interface KeptView {
 
 /** What the sender of this request may read; answers it did not want stored are not kept. */
 export function keptFor(request: IncomingMessage, { responses, deps }: GatewayRoom): KeptView {
-  const owner = deps.config.apiKeys.length === 0 ? '' : ownerOf(request);
+  // Asked for when it is needed: most requests keep nothing.
+  const owner = () => (deps.config.apiKeys.length === 0 ? '' : ownerOf(request));
   return {
-    get: (id) => responses.get(id, owner),
+    get: (id) => responses.get(id, owner()),
     put: (kept) => {
-      if (kept.isStored) responses.put(kept, owner);
+      if (kept.isStored) responses.put(kept, owner());
     },
-    delete: (id) => responses.delete(id, owner),
+    delete: (id) => responses.delete(id, owner()),
   };
 }
 

@@ -82,6 +82,7 @@ class HttpGateway implements Gateway {
     // A client that has sent its request may close its side and still gets its answer (see `Client`).
     Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#sockets = new WebSockets(this.#room, (request) => {
+      checkHeaders(request);
       checkHost(request, deps.config.host);
       keys.check(request);
     });
