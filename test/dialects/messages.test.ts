@@ -299,6 +299,20 @@ describe('settings', () => {
 });
 
 describe('errors', () => {
+  it('a conversation held by the server is refused in the words that make the client send all of it', () => {
+    let error: unknown;
+    try {
+      decode({ thread: { type: 'continue', previous_message_id: 'msg_1' } });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(messagesDialect.encodeError(error as DynamoError)).toMatchObject({
+      status: 400,
+      body: { error: { details: { error_code: 'thread_unsupported_request', unsupported: ['thread'] } } },
+    });
+    expect(decode({ thread: null }).model).toBe('m');
+  });
+
   it.each([
     ['unauthorized', 401, 'authentication_error'],
     ['unknown_model', 404, 'not_found_error'],

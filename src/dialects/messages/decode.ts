@@ -1,4 +1,5 @@
 /** A Messages body as a common request. Unknown fields, betas and blocks are accepted. */
+import { DynamoError } from '../../errors.js';
 import type { CommonRequest, ResponseFormat } from '../../request/types.js';
 import {
   bodyFields,
@@ -25,7 +26,6 @@ const IGNORED: Record<string, string> = {
   context_management: 'conversations are not edited here; the client does it',
   fallbacks: 'one model is served here',
   mcp_servers: 'MCP servers are not called from here; the client does it',
-  thread: 'conversations are not kept here',
 };
 
 /** Throws `invalid_request` or `unsupported` naming the field. */
@@ -35,6 +35,7 @@ export function decodeMessages(value: unknown, context: DecodeContext): CommonRe
   if (maxTokens === undefined && context.isMeasured !== true) throw invalid('max_tokens', 'is required');
   const choice = objectField(body, 'tool_choice');
   const tools = decodeMessagesTools(body, context);
+  refuseThread(body);
   warnIgnored(body, IGNORED, context);
   return {
     id: context.requestId,
@@ -69,6 +70,20 @@ function reasoningFields(body: Fields): CommonRequest['reasoning'] {
     effort: typeof config['effort'] === 'string' ? config['effort'] : undefined,
     budgetTokens: numberField(thinking, 'budget_tokens', { min: 0, isInteger: true }, 'thinking.'),
   });
+}
+
+/**
+ * A conversation held by the server: the client would send only what is new. Anthropic's client sends the whole
+ * conversation from then on when it is told in these words.
+ */
+function refuseThread(body: Fields): void {
+  if (objectField(body, 'thread') === undefined) return;
+  const detail = 'thread: conversations are not kept here; send the whole conversation';
+  throw new DynamoError(
+    'unsupported',
+    { detail, error_code: 'thread_unsupported_request' },
+    { param: 'thread' },
+  );
 }
 
 /** The client keeps thinking as a signature alone. */

@@ -22,8 +22,14 @@ export function encodeMessagesError(
     status: error.status,
     body: {
       type: 'error',
-      error: { type: TYPES[error.status] ?? fallback, message: error.message },
+      error: { type: TYPES[error.status] ?? fallback, message: error.message, ...details(error) },
       request_id: requestId ?? null,
     },
   };
+}
+
+/** A code the client's own library acts on, with the field it is about. */
+function details({ fields, param }: DynamoError): Record<string, unknown> {
+  const { error_code } = fields;
+  return error_code === undefined ? {} : { details: { error_code, unsupported: [param] } };
 }
