@@ -2,12 +2,12 @@
 import { readHeader, usableId, userAgent } from './read-header.js';
 import type { Harness, Identity, Sighting } from './types.js';
 
-const ROLES: Record<string, string> = {
-  review: 'subagent',
-  collab_spawn: 'subagent',
-  compact: 'compact',
-  memory_consolidation: 'compact',
-};
+const ROLES = new Map([
+  ['review', 'subagent'],
+  ['collab_spawn', 'subagent'],
+  ['compact', 'compact'],
+  ['memory_consolidation', 'compact'],
+]);
 
 /** Longer metadata is none of Codex's. */
 const METADATA_CHARS_MAX = 16_384;
@@ -44,7 +44,7 @@ function identity(id: string, parentId: string | undefined, role: string | undef
 function roleOf({ headers }: Sighting, turn: Fields): string | undefined {
   if (turn['request_kind'] === 'compaction') return 'compact';
   const kind = readHeader(headers, 'x-openai-subagent');
-  if (kind !== undefined) return ROLES[kind] ?? 'subagent';
+  if (kind !== undefined) return ROLES.get(kind) ?? 'subagent';
   return turn['thread_source'] === 'subagent' ? 'subagent' : undefined;
 }
 

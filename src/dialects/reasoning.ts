@@ -2,14 +2,14 @@
 import type { CommonRequest } from '../request/types.js';
 
 /** Efforts of agents beyond the three every engine takes. */
-const ENGINE_EFFORT: Record<string, string> = {
-  minimal: 'low',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  xhigh: 'high',
-  max: 'high',
-};
+const ENGINE_EFFORT = new Map([
+  ['minimal', 'low'],
+  ['low', 'low'],
+  ['medium', 'medium'],
+  ['high', 'high'],
+  ['xhigh', 'high'],
+  ['max', 'high'],
+]);
 
 /** Any effort is accepted: `none` turns reasoning off, one we do not know is left to the model's default. */
 export function reasoningOf(asked: {
@@ -19,7 +19,7 @@ export function reasoningOf(asked: {
 }): CommonRequest['reasoning'] {
   const { budgetTokens } = asked;
   const enabled = asked.effort === 'none' ? false : asked.enabled;
-  const effort = asked.effort === undefined ? undefined : ENGINE_EFFORT[asked.effort.toLowerCase()];
+  const effort = asked.effort === undefined ? undefined : ENGINE_EFFORT.get(asked.effort.toLowerCase());
   return {
     ...(enabled === undefined ? {} : { enabled }),
     ...(effort === undefined ? {} : { effort }),

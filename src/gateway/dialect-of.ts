@@ -6,12 +6,12 @@ import { messagesDialect } from '../dialects/messages/messages.js';
 import { responsesDialect } from '../dialects/responses/responses.js';
 import type { Dialect } from '../dialects/types.js';
 
-const BY_NAME: Record<string, Dialect> = {
-  chat: chatDialect,
-  completions: completionsDialect,
-  messages: messagesDialect,
-  responses: responsesDialect,
-};
+const BY_NAME = new Map<string, Dialect>([
+  ['chat', chatDialect],
+  ['completions', completionsDialect],
+  ['messages', messagesDialect],
+  ['responses', responsesDialect],
+]);
 
 /**
  * The `dialect` field names it; without one the body's own fields tell. `token_ids` stands for a prompt of ids.
@@ -21,8 +21,8 @@ export function dialectOf(value: unknown, model: string): { dialect: Dialect; bo
   const { dialect: name, token_ids: ids, ...rest } = bodyFields(value);
   const body: Fields = { model, ...rest, ...(ids === undefined ? {} : { prompt: ids }) };
   if (name !== undefined && name !== null) {
-    const named = typeof name === 'string' ? BY_NAME[name] : undefined;
-    if (named === undefined) throw invalid('dialect', `must be one of ${Object.keys(BY_NAME).join(', ')}`);
+    const named = typeof name === 'string' ? BY_NAME.get(name) : undefined;
+    if (named === undefined) throw invalid('dialect', `must be one of ${[...BY_NAME.keys()].join(', ')}`);
     return { dialect: named, body };
   }
   if (body['prompt'] !== undefined) return { dialect: completionsDialect, body };

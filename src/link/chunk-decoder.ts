@@ -11,14 +11,14 @@ interface ChoiceState {
 
 type Fields = Record<string, unknown>;
 
-const REASONS: Record<string, StopReason> = {
-  stop: 'stop',
-  eos: 'stop',
-  length: 'length',
-  tool_calls: 'tool_use',
-  function_call: 'tool_use',
-  content_filter: 'content_filter',
-};
+const REASONS = new Map<string, StopReason>([
+  ['stop', 'stop'],
+  ['eos', 'stop'],
+  ['length', 'length'],
+  ['tool_calls', 'tool_use'],
+  ['function_call', 'tool_use'],
+  ['content_filter', 'content_filter'],
+]);
 
 /**
  * One per stream. `push` takes the data of one SSE event and answers the events it stands for; after an
@@ -107,7 +107,7 @@ export class ChunkDecoder {
     // Cut by its bound, a call may lack anything: the client is told `length` and knows.
     if (name !== 'length' && !this.#endCalls(state, out)) return;
     state.isFinished = true;
-    const mapped = REASONS[name] ?? 'stop';
+    const mapped = REASONS.get(name) ?? 'stop';
     const stopSequence = typeof choice['stop_reason'] === 'string' ? choice['stop_reason'] : undefined;
     // A named tool_choice ends with `stop` in vLLM; for a client it is a tool call all the same.
     if (mapped === 'stop' && state.tools.count > 0)

@@ -71,6 +71,12 @@ describe('a session', () => {
       { id: 't2', parentId: 't1', role: 'subagent' },
     ],
     [
+      'a Codex agent of a kind nobody knows',
+      { 'thread-id': 't2', originator: 'codex_exec', 'x-openai-subagent': 'constructor' },
+      {},
+      { id: 't2', role: 'subagent' },
+    ],
+    [
       'Codex over a WebSocket, whose headers are of its first turn',
       { 'thread-id': 't1', originator: 'codex_exec', 'x-codex-turn-metadata': '{"request_kind":"turn"}' },
       codexTurn({ request_kind: 'compaction', thread_id: 't1', thread_source: 'user' }),

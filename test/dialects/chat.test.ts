@@ -188,6 +188,14 @@ describe('settings', () => {
     expect(decode(fields).reasoning).toEqual(expected);
   });
 
+  it.each([
+    'constructor',
+    '__proto__',
+    'toString',
+  ])('of an effort called %s, which every object has', (word) => {
+    expect(decode({ reasoning_effort: word }).reasoning).toEqual({});
+  });
+
   it('that do nothing here are told with the reason', () => {
     warnings.length = 0;
     decode({

@@ -189,6 +189,8 @@ describe('what a tool of OpenAI did', () => {
     const { messages, warnings } = messagesOf([{ type: 'hologram' }, { role: 'user', content: 'hi' }]);
     expect(messages).toHaveLength(1);
     expect(warnings).toEqual(['item_ignored: an item of type hologram was left out']);
+    for (const type of ['constructor', '__proto__', { toString: 1 }])
+      expect(messagesOf([{ type }, { role: 'user', content: 'hi' }]).messages).toHaveLength(1);
   });
 });
 

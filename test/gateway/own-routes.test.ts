@@ -89,7 +89,8 @@ describe('score', () => {
     const tokens = (await (await gateway.post('/dynamo/v1/score', { token_ids: [1, 2, 3] })).json()) as Json;
     expect(tokens['promptTokens']).toBe(3);
     expect((await gateway.post('/dynamo/v1/score', { prompt: 'hello' })).status).toBe(200);
-    expect((await gateway.post('/dynamo/v1/score', { dialect: 'french' })).status).toBe(400);
+    for (const dialect of ['french', 'constructor', '__proto__'])
+      expect((await gateway.post('/dynamo/v1/score', { dialect })).status).toBe(400);
     expect((await gateway.post('/dynamo/v1/score', {})).status).toBe(400);
   });
 });

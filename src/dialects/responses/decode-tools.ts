@@ -92,7 +92,7 @@ function chosen(
     const names = new Set((listField(choice, 'tools', 'tool_choice.') ?? []).map(flatNameOf));
     return { tools: tools.filter(({ name }) => names.has(name)), toolChoice: modeChoice(choice['mode']) };
   }
-  const name = NAMED_CHOICES.has(String(choice['type'] ?? 'function')) ? flatNameOf(choice) : undefined;
+  const name = NAMED_CHOICES.has(shown(choice['type'] ?? 'function')) ? flatNameOf(choice) : undefined;
   if (name === undefined) {
     context.warn('tool_choice_ignored', 'this kind of tool_choice is not available here; auto is used');
     return { tools, toolChoice: { kind: 'auto' } };

@@ -3,7 +3,7 @@
  * called here, but what was asked and what came of it is part of the conversation: each becomes a call and its result.
  */
 import type { ImageBlock, TextBlock } from '../../request/types.js';
-import { type Fields, isFields } from '../fields.js';
+import { type Fields, isFields, shown } from '../fields.js';
 import { imageFromUrl } from '../images.js';
 import { argumentText } from '../tools.js';
 import type { TurnList } from '../turns.js';
@@ -19,7 +19,8 @@ interface HostedParts {
 
 /** Answers false for a type that is not one of them. */
 export function addHostedItem(turns: TurnList, item: Fields): boolean {
-  const read = READERS[String(item['type'])];
+  const type = shown(item['type']);
+  const read = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
   if (read === undefined) return false;
   const { call, result, isError = false } = read(item);
   const id = callIdOf(turns, item);
