@@ -4,6 +4,7 @@ import { modelsDir } from '../src/cli/paths.js';
 import type { EngineName, HostSnapshot, Plan } from '../src/plan/types.js';
 import type { AttachWish } from '../src/stack/attach-plan.js';
 import type { ResolvedPlan } from '../src/stack/resolve-plan.js';
+import type { StackSpec } from '../src/stack/spec.js';
 
 export default class Up extends BaseCommand {
   static override description = 'start a stack from a recipe: workers, router, gateway and the live screen';
@@ -52,9 +53,14 @@ export default class Up extends BaseCommand {
       env: 'DYNAMO_TIERS',
     }),
     'api-key': Flags.string({
-      description: 'key clients must send (repeat for several)',
+      description:
+        'key clients must send (repeat for several); DYNAMO_API_KEY keeps it out of the process list',
       env: 'DYNAMO_API_KEY',
       multiple: true,
+    }),
+    'api-keys': Flags.string({
+      description: 'YAML file of keys, each with the priorities, cache and number of requests it may have',
+      env: 'DYNAMO_API_KEYS',
     }),
     insecure: Flags.boolean({ description: 'listen beyond this machine without a key', default: false }),
     set: Flags.string({ description: 'a recipe or router setting, key=value (repeat)', multiple: true }),
@@ -94,6 +100,7 @@ export default class Up extends BaseCommand {
     const { recordFolder } = await import('../src/stack/record-files.js');
     const record = flags.record === undefined ? {} : { record: recordFolder(flags.record) };
     const { runUp } = await import('../src/stack/run-up.js');
+    const keys = await this.#keys(flags['api-keys']);
     await this.#fetchModel(resolved.plan, name);
     const { plainLine } = await import('../src/tui/plain-line.js');
     const wantsScreen = !flags['no-tui'] && process.stdout.isTTY === true && process.stdin.isTTY === true;
@@ -107,6 +114,7 @@ export default class Up extends BaseCommand {
         port: flags.port ?? settings.port ?? 8000,
         // oclif hands over a text where a repeatable flag comes from the environment.
         apiKeys: [flags['api-key'] ?? []].flat(),
+        ...keys,
         router,
         ...record,
         settings: resolved.settings,
@@ -120,6 +128,18 @@ export default class Up extends BaseCommand {
       plainLine,
     });
     process.exitCode = exit;
+  }
+
+  async #keys(file: string | undefined): Promise<Pick<StackSpec, 'keyPolicies'>> {
+    // What came from the environment is not in the arguments.
+    if (this.argv.some((argument) => /^--api-key(=|$)/.test(argument))) {
+      this.note(
+        'dynamo: other users of this machine can see --api-key; use DYNAMO_API_KEY or --api-keys FILE.',
+      );
+    }
+    if (file === undefined) return {};
+    const { readKeyFile } = await import('../src/stack/key-file.js');
+    return { keyPolicies: readKeyFile(file) };
   }
 
   async #attach(wish: AttachWish): Promise<Pick<ResolvedPlan, 'plan' | 'settings'>> {

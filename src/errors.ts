@@ -74,6 +74,12 @@ export const ERRORS = {
   unsupported: entry(400, 2, '{detail}', ''),
   request_timeout: entry(408, 1, 'The body did not arrive within {ms} ms.', 'Send it without pauses.'),
   client_closed: entry(499, 1, 'The client closed the connection.', ''),
+  key_busy: entry(
+    429,
+    1,
+    'The key `{name}` has {limit} requests in work already.',
+    'Wait for one of them to end.',
+  ),
   // Requests: our side.
   overloaded: entry(529, 1, 'Every worker is busy; {waiting} requests wait.', 'Retry after {seconds} s.'),
   not_ready: entry(503, 1, 'No worker is ready: {detail}', 'See `dynamo status`.'),

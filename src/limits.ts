@@ -49,6 +49,10 @@ export const LIMITS = {
   keepAliveMs: 75_000,
   /** Time a client may leave an answer unread before its connection is cut; agents that are suspended come back within. */
   clientStallMs: 300_000,
+  /** Keys of one stack: each is compared with every request's. */
+  keysMax: 1_000,
+  /** Size of a key file. */
+  keyFileBytes: 1024 * 1024,
   /** Connections open at once; each agent holds a few. */
   connectionsMax: 8_192,
   /** Headers of one request. Agents send under 60. */

@@ -1,5 +1,4 @@
-/** Who may talk to the gateway: the Host header on loopback, and API keys. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+/** Who may talk to the gateway, before any key is looked at: host, origin, number of headers. */
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { DynamoError } from '../errors.js';
@@ -37,37 +36,10 @@ export function checkHeaders({ rawHeaders }: IncomingMessage): void {
   throw new DynamoError('too_many_headers', { count: rawHeaders.length / 2, limit: LIMITS.headersMax });
 }
 
-/** Compares in constant time: hashes first, so that not even the length of a key shows. */
-export class KeyCheck {
-  readonly #digests: Buffer[];
-
-  constructor(keys: readonly string[]) {
-    this.#digests = keys.filter((key) => key !== '').map(digest);
-  }
-
-  /** Throws `unauthorized` unless a key is right or none is needed. Bearer and `x-api-key` are alike. */
-  check(request: IncomingMessage): void {
-    if (this.#digests.length === 0) return;
-    const { authorization, 'x-api-key': apiKey } = request.headers;
-    const bearer = /^bearer\s+(.+)$/i.exec(authorization ?? '')?.[1]?.trim();
-    const given = [bearer, Array.isArray(apiKey) ? apiKey[0] : apiKey].filter((key) => key !== undefined);
-    let isKnown = false;
-    for (const key of given) {
-      const asked = digest(key);
-      for (const known of this.#digests) isKnown = timingSafeEqual(asked, known) || isKnown;
-    }
-    if (!isKnown) throw new DynamoError('unauthorized');
-  }
-}
-
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
 }
 
 function withoutPort(host: string): string {
   return host.replace(/:\d+$/, '');
-}
-
-function digest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
 }

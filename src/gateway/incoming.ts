@@ -7,6 +7,7 @@ import { withStrictTools } from '../request/strict-tools.js';
 import type { CommonRequest } from '../request/types.js';
 import type { Caller } from './exchange.js';
 import { type KeptView, keptFor } from './kept-view.js';
+import { withinBounds, withoutForbidden } from './key-policy.js';
 import type { GatewayRoom } from './room.js';
 import type { ServedModel } from './types.js';
 
@@ -42,8 +43,11 @@ export function decodeIncoming(
     isMeasured,
   });
   checkModel(decoded.model, room.deps.served);
-  const known = recognise({ headers, body, request: decoded });
-  const request = { ...known.request, model: room.deps.served.name };
+  const policy = room.keys.policyOf(call.request);
+  const allowed = policy === null ? decoded : withoutForbidden(decoded, policy);
+  const known = recognise({ headers, body, request: allowed });
+  const bounded = policy === null ? known.request : withinBounds(known.request, policy);
+  const request = { ...bounded, model: room.deps.served.name };
   const sent = room.deps.served.strictTools === true ? withStrictTools(request) : request;
   return { ...known, model: decoded.model, request: sent };
 }

@@ -11,9 +11,9 @@ export interface KeptView {
 }
 
 /** What the sender of this request may read; answers it did not want stored are not kept. */
-export function keptFor(request: IncomingMessage, { responses, deps }: GatewayRoom): KeptView {
+export function keptFor(request: IncomingMessage, { responses, keys }: GatewayRoom): KeptView {
   // Asked for when it is needed: most requests keep nothing.
-  const owner = () => (deps.config.apiKeys.length === 0 ? '' : ownerOf(request));
+  const owner = () => (keys.isNeeded ? ownerOf(request) : '');
   return {
     get: (id) => responses.get(id, owner()),
     put: (kept) => {

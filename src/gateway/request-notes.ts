@@ -7,16 +7,21 @@ export interface RequestNote {
   /** Model name the client asked for. */
   model: string;
   session: SessionInfo | null;
+  /** After the key's bounds. */
   hints: Hints;
+  /** Name of the API key it came with. */
+  key: string | null;
 }
 
 /** Bounded: the oldest note goes when there are more than the router keeps decisions. */
 export class RequestNotes {
   readonly #notes = new Map<string, RequestNote>();
 
-  add(request: CommonRequest, model: string): void {
+  add(request: CommonRequest, model: string, key: string | null = null): void {
     const { id, dialect, session = null, hints } = request;
-    this.#notes.set(id, { dialect, model, session, hints });
+    // Whoever knows a salt can look into the cache it sets apart.
+    const shown = hints.cacheSalt === undefined ? hints : { ...hints, cacheSalt: '(set)' };
+    this.#notes.set(id, { dialect, model, session, hints: shown, key });
     if (this.#notes.size <= LIMITS.decisionsKept) return;
     const [oldest] = this.#notes.keys();
     if (oldest !== undefined) this.#notes.delete(oldest);

@@ -1,5 +1,6 @@
 /** What every handler of the gateway shares. */
 
+import type { KeyRing } from './key-ring.js';
 import type { RegionTally } from './region-tally.js';
 import type { RequestNotes } from './request-notes.js';
 import type { ResponseKeeper } from './response-store.js';
@@ -8,6 +9,8 @@ import type { Warn } from './warn-once.js';
 
 export interface GatewayRoom {
   readonly deps: GatewayDeps;
+  /** Who requests are from. */
+  readonly keys: KeyRing;
   /** Answers of `/v1/responses` that can be gone on from. */
   readonly responses: ResponseKeeper;
   /** Facts of recent requests, for `GET /dynamo/v1/requests/{id}`. */

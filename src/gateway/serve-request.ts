@@ -59,15 +59,17 @@ export async function serveExchange(
   const id = newRequestId();
   const meter = new RequestMeter(id, deps.emit);
   let reply: Reply | undefined;
+  let leave = () => {};
   room.running.add(client);
   try {
     admit(room);
+    leave = room.keys.enter(call.request);
     const { dialect, body } = await source.read();
     meter.bodyRead();
     const incoming = decodeIncoming(body, { id, call, dialect, room, responses });
     const { model, harness, role } = incoming;
     meter.started(incoming.request, { model, harness, role });
-    room.notes.add(incoming.request, model);
+    room.notes.add(incoming.request, model, room.keys.policyOf(call.request)?.name ?? null);
     const prompt = await deps.prompt.prepare(incoming.request);
     deps.onPrompt?.(incoming.request, prompt);
     const request = fitRequest(incoming.request, prompt, deps.served);
@@ -83,6 +85,7 @@ export async function serveExchange(
     else reply.fail(known);
   } finally {
     reply?.close();
+    leave();
     room.running.delete(client);
   }
 }
@@ -109,7 +112,7 @@ function knownError(error: unknown): DynamoError {
 }
 
 /** Codes of failures that are no fault of ours: nothing was computed for them. */
-const REJECTIONS = new Set(['overloaded', 'not_ready', 'draining']);
+const REJECTIONS = new Set(['overloaded', 'key_busy', 'not_ready', 'draining']);
 
 function settle(meter: RequestMeter, error: DynamoError): void {
   if (error.code === 'client_closed') meter.cancelled();

@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { checkHeaders, checkHost, checkOrigin, KeyCheck } from './access.js';
+import { checkHeaders, checkHost, checkOrigin } from './access.js';
 import { DurableResponses } from './durable-responses.js';
+import { plainKey } from './key-policy.js';
+import { KeyRing } from './key-ring.js';
 import { RegionTally } from './region-tally.js';
 import { RequestNotes } from './request-notes.js';
 import { ResponseStore } from './response-store.js';
@@ -48,8 +50,12 @@ class HttpGateway implements Gateway {
     );
     const { responsesDir } = deps.config;
     const memory = new ResponseStore();
+    const { apiKeys, keyPolicies = [] } = deps.config;
+    const plain = apiKeys.filter((key) => key !== '').map((key, at) => plainKey(`--api-key ${at + 1}`, key));
+    const keys = new KeyRing([...plain, ...keyPolicies]);
     this.#room = {
       deps,
+      keys,
       responses: responsesDir === undefined ? memory : new DurableResponses(responsesDir, { memory, warn }),
       notes: new RequestNotes(),
       regions: new RegionTally(deps.emit),
@@ -59,7 +65,6 @@ class HttpGateway implements Gateway {
       isDraining: () => this.#isDraining,
     };
     const { arrival = ARRIVAL } = deps.config;
-    const keys = new KeyCheck(deps.config.apiKeys);
     this.adminListener = (request, response) => void this.#answer(request, response, () => {});
     this.#server = http.createServer(
       {

@@ -6,6 +6,7 @@ import type { CommonRequest, StreamEvent } from '../request/types.js';
 import type { RouterService } from '../router/types.js';
 import type { MissReport } from '../telemetry/miss-cause.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../telemetry/types.js';
+import type { KeyPolicy } from './key-policy.js';
 
 export interface ServedModel {
   name: string;
@@ -29,8 +30,9 @@ export interface ServedModel {
 export interface GatewayConfig {
   host: string;
   port: number;
-  /** Empty: no key needed. */
+  /** Keys that may do everything. Without these and `keyPolicies` no key is needed. */
   apiKeys: string[];
+  keyPolicies?: KeyPolicy[];
   bodyBytes: number;
   /** For tests: the times of `LIMITS` by which a request must have arrived. */
   arrival?: { headersMs: number; bodyMs: number; checkMs: number };

@@ -6,11 +6,11 @@ import { nextFreePort, portHolder } from '../supervisor/ports.js';
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 
 /** Beyond this machine only with a key, or with `--insecure`. */
-export function requireSafeBind(host: string, apiKeys: readonly string[], isInsecure: boolean): void {
-  if (LOOPBACK.test(host) || apiKeys.length > 0 || isInsecure) return;
+export function requireSafeBind(host: string, keys: readonly unknown[], isInsecure: boolean): void {
+  if (LOOPBACK.test(host) || keys.length > 0 || isInsecure) return;
   throw new DynamoError('usage', {
     detail: `Listening on ${host} would let anyone on the network use this stack.`,
-    remedy: 'Set a key with `--api-key KEY`, or say `--insecure`.',
+    remedy: 'Set a key with DYNAMO_API_KEY or `--api-keys FILE`, or say `--insecure`.',
   });
 }
 

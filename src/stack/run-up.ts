@@ -40,7 +40,7 @@ export function refuseRunning(name: string, paths: Paths): void {
 /** Resolves with the exit code once the stack has stopped, or once the user left it running. */
 export async function runUp(options: UpOptions): Promise<number> {
   const { spec } = options;
-  requireSafeBind(spec.host, spec.apiKeys, options.isInsecure);
+  requireSafeBind(spec.host, [...spec.apiKeys, ...(spec.keyPolicies ?? [])], options.isInsecure);
   await requireFreePort(spec.host, spec.port);
   const lines = startLines(process.stderr);
   const launched = launchStack(spec, lines.show);

@@ -1,5 +1,6 @@
 /** What `dynamo up` decided, as the stack process receives it on stdin: one JSON value, never in argv (keys). */
 import type { Paths } from '../cli/paths.js';
+import type { KeyPolicy } from '../gateway/key-policy.js';
 import type { Plan } from '../plan/types.js';
 import type { StackSettings } from './stack-settings.js';
 
@@ -10,6 +11,8 @@ export interface StackSpec {
   host: string;
   port: number;
   apiKeys: string[];
+  /** Keys of a key file, hashed, with their bounds. */
+  keyPolicies?: KeyPolicy[];
   /** Routing policy by name. */
   router: string;
   /** Folder to record requests in. */

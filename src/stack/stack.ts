@@ -174,6 +174,7 @@ export class Stack {
         host: spec.host,
         port: spec.port,
         apiKeys: spec.apiKeys,
+        ...(spec.keyPolicies === undefined ? {} : { keyPolicies: spec.keyPolicies }),
         bodyBytes: spec.settings.bodyBytes,
         ...(spec.settings.responsesStore === 'disk'
           ? { responsesDir: path.join(this.#options.stateDir, 'responses') }
