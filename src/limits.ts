@@ -141,6 +141,8 @@ export const LIMITS = {
   replayBacklog: 100_000,
   /** Time a feed works off what has arrived before requests get their turn. */
   feedSliceMs: 5,
+  /** Pause between two questions to an engine that tells its events only when asked (TensorRT-LLM). */
+  eventPollMs: 100,
   /** Salted blocks remembered per worker, to know the salt of the blocks that continue them. */
   saltedBlocksKept: 262_144,
   /** Time a user's own router may take for a decision: it runs beside every stream of the stack. */

@@ -15,6 +15,8 @@ export interface WorkerLinkOptions {
   connections?: number;
   /** Milliseconds without a byte from the engine before a request fails. */
   silenceMs?: number;
+  /** Headers of every request for an answer, beside those of its form. */
+  headers?: Record<string, string>;
   /** Told the data of every SSE event as it came, for recordings. */
   emitRaw?: (data: string) => void;
 }
@@ -58,7 +60,7 @@ function openStream(
   try {
     const bytes = Buffer.isBuffer(body) ? body : JSON.stringify({ ...body, stream: sink.isWhole !== true });
     const accept = sink.isWhole === true ? 'application/json' : 'text/event-stream';
-    const headers = { 'content-type': 'application/json', accept };
+    const headers = { ...options.headers, 'content-type': 'application/json', accept };
     pool.dispatch({ method: 'POST', path, headers, body: bytes }, stream);
   } catch (error) {
     // The contract is that failures are events: never before this call returned.

@@ -59,7 +59,15 @@ export interface WorkerPlan {
   /** Context window in tokens. */
   contextTokens: number;
   /** An engine that somebody else runs: its base address, what it is, where it says that it serves. */
-  attached?: { url: string; engine: string; healthPath: string };
+  attached?: {
+    url: string;
+    engine: string;
+    healthPath: string;
+    /** One data-parallel rank of several behind the address: it has a cache of its own, requests name it. */
+    rank?: number;
+    /** False: not asked for its events, though its engine could be (`events=none`). */
+    isAsked?: boolean;
+  };
   /** Concurrent sequences, each with a whole context of KV memory (embedded engine). */
   slots?: number;
 }

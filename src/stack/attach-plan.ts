@@ -1,5 +1,6 @@
 /** A plan of engines that run already: asked, not started. */
 import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import { askEngine, type EngineFacts } from '../link/engine-facts.js';
 import { createWorkerLink } from '../link/worker-link.js';
 import { type AttachSpec, parseAttach } from '../plan/attach-spec.js';
@@ -35,6 +36,15 @@ export async function attachPlan(wish: AttachWish): Promise<Plan> {
   const contextTokens =
     setting(wish.set, 'context') ??
     Math.min(...known.map(({ models }) => models[0]?.contextTokens ?? CONTEXT_TOKENS));
+  const workers = specs.flatMap((spec, n) =>
+    workersOf(spec, answers[n] as EngineFacts | Error, { id: `w${n}`, blockTokens, contextTokens }),
+  );
+  if (workers.length > LIMITS.workersMax) {
+    throw new DynamoError('usage', {
+      detail: `The attached engines have ${workers.length} data-parallel ranks together; ${LIMITS.workersMax} are possible.`,
+      remedy: 'Attach fewer engines to one stack.',
+    });
+  }
   return {
     recipe: 'attached',
     title: served,
@@ -46,16 +56,17 @@ export async function attachPlan(wish: AttachWish): Promise<Plan> {
     ),
     model: { kind: 'hub', id: served, revision: 'main' },
     ...(wish.tokenizer === undefined ? {} : { tokenizer: wish.tokenizer }),
-    workers: specs.map((spec, n) =>
-      workerOf(spec, answers[n] as EngineFacts | Error, { n, blockTokens, contextTokens }),
-    ),
+    workers,
     contextTokens,
     blockTokens,
     reasons: ['these engines run already'],
-    notes: specs.flatMap(({ url }, n) => {
-      const answer = answers[n];
-      return answer instanceof Error ? [`${url} does not answer yet: ${answer.message}`] : [];
-    }),
+    notes: [
+      ...specs.flatMap(({ url }, n) => {
+        const answer = answers[n];
+        return answer instanceof Error ? [`${url} does not answer yet: ${answer.message}`] : [];
+      }),
+      ...blockSizeNotes(workers, blockTokens),
+    ],
     defaults: {},
   };
 }
@@ -86,15 +97,16 @@ function oneModel(specs: readonly AttachSpec[], answers: readonly (EngineFacts |
   });
 }
 
-function workerOf(
+/** A worker per data-parallel rank that publishes events: each has a cache of its own, and a request can name it. */
+function workersOf(
   spec: AttachSpec,
   answer: EngineFacts | Error,
-  { n, blockTokens, contextTokens }: { n: number; blockTokens: number; contextTokens: number },
-): WorkerPlan {
+  { id, blockTokens, contextTokens }: { id: string; blockTokens: number; contextTokens: number },
+): WorkerPlan[] {
   const facts = answer instanceof Error ? null : answer;
   const { hostname, port, protocol } = new URL(spec.url);
-  return {
-    id: `w${n}`,
+  const worker: WorkerPlan = {
+    id,
     engine: 'external',
     file: '',
     args: [],
@@ -110,8 +122,27 @@ function workerOf(
       url: spec.url,
       engine: spec.engine ?? facts?.engine ?? 'openai',
       healthPath: facts?.healthPath ?? '/health',
+      ...(spec.events === 'none' ? { isAsked: false } : {}),
     },
   };
+  const ranks = facts?.ranks ?? [];
+  // An address given by hand is one publisher's.
+  if (ranks.length < 2 || spec.events !== null) return [worker];
+  return ranks.map(({ rank, events }) => ({
+    ...worker,
+    id: `${id}-dp${rank}`,
+    events,
+    attached: { ...(worker.attached as NonNullable<WorkerPlan['attached']>), rank },
+  }));
+}
+
+/** Blocks of unlike sizes are never equal: what such a worker holds is not seen, and that is said at the start. */
+function blockSizeNotes(workers: readonly WorkerPlan[], blockTokens: number): string[] {
+  return workers.flatMap(({ id, blockTokens: own }) =>
+    own === blockTokens
+      ? []
+      : [`${id} has blocks of ${own} tokens, prompts are cut into ${blockTokens}: its cache is not seen`],
+  );
 }
 
 function endpoints(
@@ -120,7 +151,7 @@ function endpoints(
 ): EventEndpoints | null {
   if (events === 'none') return null;
   if (events !== null) return { events, replay: replay ?? '', topic: '', isBound };
-  const told = facts?.events ?? null;
+  const told = facts?.ranks[0]?.events ?? null;
   return told === null || replay === null ? told : { ...told, replay };
 }
 

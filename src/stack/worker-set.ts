@@ -2,8 +2,9 @@
 import { rmSync } from 'node:fs';
 import type { EngineAdapter } from '../engines/types.js';
 import { metricNames } from '../link/engine-facts.js';
-import { createKvFeed, type KvFeed } from '../link/kv-feed.js';
+import { createKvFeed, type KvFeed, type KvFeedObserver } from '../link/kv-feed.js';
 import { scrapeMetrics } from '../link/metrics-scrape.js';
+import { createPolledFeed } from '../link/polled-feed.js';
 import type { WorkerLink } from '../link/types.js';
 import { createWorkerLink } from '../link/worker-link.js';
 import type { Plan, WorkerPlan } from '../plan/types.js';
@@ -29,6 +30,7 @@ export class WorkerSet {
   readonly #adapter: EngineAdapter;
   readonly #router: Router;
   readonly #emit: (event: TelemetryEvent) => void;
+  readonly #blockTokens: number;
   readonly #workers = new Map<string, Attached>();
 
   constructor(options: {
@@ -40,6 +42,7 @@ export class WorkerSet {
     this.#adapter = options.adapter;
     this.#router = options.router;
     this.#emit = options.emit;
+    this.#blockTokens = options.plan.blockTokens;
     for (const worker of options.plan.workers) this.#add(worker);
   }
 
@@ -91,13 +94,13 @@ export class WorkerSet {
   }
 
   #add(worker: WorkerPlan): void {
-    const { id, blockTokens, kvBlocks, events } = worker;
-    const kind = events === null ? 'approximate' : 'events';
+    const { id, blockTokens, kvBlocks } = worker;
+    const kind = tellsEvents(worker) ? 'events' : 'approximate';
     this.#router.addWorker({ id, blockTokens, kvBlocks: kvBlocks ?? 0, feed: kind });
     this.#router.setEligible(id, false);
     this.#workers.set(id, {
       worker,
-      feed: events === null ? null : this.#feed(worker),
+      feed: worker.events === null ? null : this.#feed(worker),
       link: undefined,
       scrape: undefined,
       wasLost: false,
@@ -113,22 +116,48 @@ export class WorkerSet {
       blocksTotal: kvBlocks ?? 0,
     });
     this.#emit({ type: 'feed.state', worker: id, state: kind });
+    if (blockTokens !== this.#blockTokens) {
+      const message = `${id} has blocks of ${blockTokens} tokens, prompts are cut into ${this.#blockTokens}: its cache is not seen`;
+      this.#emit({ type: 'warning', code: 'block_size', message, worker: id });
+    }
   }
 
   #feed(worker: WorkerPlan): KvFeed | null {
     if (worker.events === null) return null;
     const { id, blockTokens, events } = worker;
-    return createKvFeed({
+    const sink = this.#router.feedSink(id);
+    return createKvFeed({ worker: id, endpoints: events, blockTokens, sink, observer: this.#observer(id) });
+  }
+
+  /** An engine that has to be asked is asked while it serves. */
+  #polledFeed(attached: Attached, link: WorkerLink): KvFeed {
+    const { id, blockTokens } = attached.worker;
+    return createPolledFeed({
       worker: id,
-      endpoints: events,
       blockTokens,
       sink: this.#router.feedSink(id),
-      observer: {
-        onGap: (gap) => this.#emit({ type: 'feed.gap', worker: id, ...gap }),
-        onWarning: (code, message) =>
-          this.#emit({ type: 'warning', code, message: `${id}: ${message}`, worker: id }),
-      },
+      observer: this.#observer(id),
+      poll: () => link.json('POST', '/kv_cache_events'),
+      onUnsupported: (detail) => this.#believe(attached, detail),
     });
+  }
+
+  /** No events after all: from now on the router keeps book of what it sends there. */
+  #believe({ worker, state }: Attached, detail: string): void {
+    const { id, blockTokens, kvBlocks } = worker;
+    this.#router.addWorker({ id, blockTokens, kvBlocks: kvBlocks ?? 0, feed: 'approximate' });
+    this.#router.setEligible(id, state === 'ready');
+    this.#emit({ type: 'feed.state', worker: id, state: 'approximate', reason: detail });
+    const message = `${id}: it tells no KV events (${detail}); its cache is reckoned from what is sent to it`;
+    this.#emit({ type: 'warning', code: 'feed_missing', message, worker: id });
+  }
+
+  #observer(id: string): KvFeedObserver {
+    return {
+      onGap: (gap) => this.#emit({ type: 'feed.gap', worker: id, ...gap }),
+      onWarning: (code, message) =>
+        this.#emit({ type: 'warning', code, message: `${id}: ${message}`, worker: id }),
+    };
   }
 
   #open(attached: Attached): void {
@@ -138,7 +167,17 @@ export class WorkerSet {
       void attached.feed?.close();
       attached.feed = this.#feed(worker);
     }
-    attached.link = createWorkerLink({ worker: worker.id, url: this.urlOf(worker.id) });
+    const rank = worker.attached?.rank;
+    attached.link = createWorkerLink({
+      worker: worker.id,
+      url: this.urlOf(worker.id),
+      // vLLM's and SGLang's name for it.
+      ...(rank === undefined ? {} : { headers: { 'x-data-parallel-rank': String(rank) } }),
+    });
+    if (isAsked(worker)) {
+      void attached.feed?.close();
+      attached.feed = this.#polledFeed(attached, attached.link);
+    }
     this.#router.setEligible(worker.id, true);
     void this.#describe(attached);
     attached.scrape = setInterval(() => void this.#scrape(attached), SCRAPE_MS);
@@ -152,6 +191,7 @@ export class WorkerSet {
     this.#router.setEligible(worker.id, false);
     // A draining worker still answers what it has; a dead one has lost its cache too.
     if (state !== 'draining') {
+      if (isAsked(worker)) void attached.feed?.close();
       this.#router.dropWorkerBlocks(worker.id);
       void attached.link?.close();
       attached.link = undefined;
@@ -177,10 +217,20 @@ export class WorkerSet {
   async #scrape({ worker, link }: Attached): Promise<void> {
     if (link === undefined) return;
     const names = worker.attached === undefined ? this.#adapter.metrics : metricNames(worker.attached.engine);
-    const { running, waiting, kvUsage } = await scrapeMetrics(link, names).catch(() => NOTHING_READ);
+    // Some give their figures to one reader only: nothing is asked that cannot be read.
+    if (names.running === '') return;
+    const { running, waiting, kvUsage } = await scrapeMetrics(link, names, worker.attached?.rank).catch(
+      () => NOTHING_READ,
+    );
     if (running === null) return;
     const load = { running, waiting: waiting ?? 0, kvUsage: kvUsage ?? 0 };
     this.#router.reportLoad(worker.id, load);
     this.#emit({ type: 'worker.load', worker: worker.id, ...load });
   }
 }
+
+/** TensorRT-LLM tells its events to whoever asks, once; `events=none` leaves it alone. */
+const isAsked = ({ attached, events }: WorkerPlan): boolean =>
+  attached?.engine === 'trtllm' && attached.isAsked !== false && events === null;
+
+const tellsEvents = (worker: WorkerPlan): boolean => worker.events !== null || isAsked(worker);

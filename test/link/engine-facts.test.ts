@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askEngine, cacheFacts, eventSource } from '../../src/link/engine-facts.js';
+import { askEngine, cacheFacts, eventRanks } from '../../src/link/engine-facts.js';
 import type { WorkerLink } from '../../src/link/types.js';
 import { metricsText } from './support/fixtures.js';
 
@@ -42,7 +42,7 @@ describe('what an attached engine tells of itself', () => {
       ],
       engine: 'vllm',
       version: '0.32.0',
-      events: { events: 'tcp://gpu:5557', replay: 'tcp://gpu:5558', topic: 'kv' },
+      ranks: [{ rank: 0, events: { events: 'tcp://gpu:5557', replay: 'tcp://gpu:5558', topic: 'kv' } }],
       healthPath: '/health',
     });
     expect(facts).toMatchObject({ blockTokens: 32, kvBlocks: 512 });
@@ -54,15 +54,23 @@ describe('what an attached engine tells of itself', () => {
       version: '',
       blockTokens: null,
       kvBlocks: null,
-      events: null,
+      ranks: [],
       healthPath: '/v1/models',
     });
     await expect(askEngine(linkOf({}))).rejects.toThrow('404 /v1/models');
   });
 
+  it('is each data-parallel rank, in order, with the port that was resolved', () => {
+    const source = (port: number) => ({ endpoint: `tcp://*:${port}`, replay_endpoint: null, topic: '' });
+    expect(eventRanks({ 10: source(5_567), 2: source(5_559) }, 'gpu')).toEqual([
+      { rank: 2, events: { events: 'tcp://gpu:5559', replay: '', topic: '' } },
+      { rank: 10, events: { events: 'tcp://gpu:5567', replay: '', topic: '' } },
+    ]);
+  });
+
   it('survives nonsense', async () => {
-    expect(eventSource({ 0: { endpoint: 7 } }, 'h')).toBeNull();
-    expect(eventSource([], 'h')).toBeNull();
+    expect(eventRanks({ 0: { endpoint: 7 }, x: { endpoint: 'tcp://a:1' }, 1: null }, 'h')).toEqual([]);
+    expect(eventRanks([{ endpoint: 'tcp://a:1' }], 'h')).toEqual([]);
     expect(cacheFacts('vllm:cache_config_info{block_size="x",num_gpu_blocks="-1"} 1')).toEqual({
       blockTokens: null,
       kvBlocks: null,

@@ -29,6 +29,7 @@ describe('metrics', () => {
       'vllm:kv_cache_usage_perc{engine="1"} 0.1',
     ].join('\n');
     expect(parseMetrics(text, names)).toEqual({ running: 3, waiting: null, kvUsage: 0.3 });
+    expect(parseMetrics(text, names, 1)).toEqual({ running: 2, waiting: null, kvUsage: 0.1 });
   });
 
   it('any text at all gives an answer', () => {
