@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
 import { DynamoError } from '../errors.js';
+import { plainEncoder } from './bpe/plain-encoder.js';
 import { compileChatTemplate } from './chat-template.js';
 import { loadLocalModel, type PromptModel } from './local-model.js';
 import { longestSpecial, type SpecialToken, specialSplitter } from './special-splitter.js';
@@ -56,8 +57,7 @@ function hubTokenizer(json: Json, config: Json, file: string): Tokenizer {
   }
   const specials = addedTokens(json);
   const segments = specialSplitter(specials);
-  const encodePlain = (plain: string): Uint32Array =>
-    plain === '' ? new Uint32Array() : Uint32Array.from(hub.encode(plain, { add_special_tokens: false }).ids);
+  const encodePlain = plainEncoder(hub, json);
   const decode = (tokens: ArrayLike<number>): string =>
     tokens.length === 0
       ? ''

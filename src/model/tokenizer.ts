@@ -4,6 +4,7 @@
  */
 import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
 import { DynamoError } from '../errors.js';
+import { plainEncoder } from './bpe/plain-encoder.js';
 import { type GgufMetadata, readGgufMetadata } from './gguf.js';
 import { PRE_TOKENIZERS } from './pre-tokenizers.js';
 import { longestSpecial, type Segment, type SpecialToken, specialSplitter } from './special-splitter.js';
@@ -36,11 +37,11 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
 export function buildTokenizer(metadata: GgufMetadata): Tokenizer {
   const vocabulary = readVocabulary(metadata);
   const { texts, specials } = vocabulary;
-  const hub = new HubTokenizer(tokenizerJson(vocabulary), {});
+  const json = tokenizerJson(vocabulary);
+  const hub = new HubTokenizer(json, {});
   const specialBytes = new Map(specials.map((token) => [token.id, Buffer.byteLength(token.text)]));
   const segments = specialSplitter(specials);
-  const encodePlain = (text: string): Uint32Array =>
-    text === '' ? new Uint32Array() : Uint32Array.from(hub.encode(text, { add_special_tokens: false }).ids);
+  const encodePlain = plainEncoder(hub, json);
   return {
     vocabTokens: texts.length,
     specialCharsMax: longestSpecial(specials),

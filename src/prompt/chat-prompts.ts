@@ -7,6 +7,7 @@ import { bytesAsTokens, type ChatBytes, chatBytes, messageBytes, messageSizes } 
 import { type Conversation, ConversationMemo, type Found } from './conversation-memo.js';
 import { hashBlocks } from './hash/block-hash.js';
 import { LocalPrompts, type RenderedTokens } from './local-prompts.js';
+import { Pace } from './pace.js';
 import { Prepared } from './prepared.js';
 import type { SegmentCache } from './segment-cache.js';
 import { localPrompt, regionsByBytes, type TokenizedPrompt } from './sources.js';
@@ -25,6 +26,9 @@ const FIRST_CHECKS = 8;
 const CHECK_EVERY = 256;
 /** Rendering more than this for a comparison would hold up everybody else. */
 const CHECKED_TOKENS_MAX = 65_536;
+
+/** Characters of a new chat above which it is prepared in steps: some 3 ms of work. */
+const LONG_CHARS = 400_000;
 
 interface ChatTokens {
   prompt: TokenizedPrompt;
@@ -59,12 +63,16 @@ export class ChatPrompts {
     const tools = chat.tools.length === 0 ? '' : JSON.stringify(chat.tools);
     const lead = `${tools}${JSON.stringify(chat.kwargs)}`;
     const found = this.#memo.find(lead, chat.messages);
+    const pace = sizeOf(request) > LONG_CHARS ? new Pace() : null;
+    const isNext = found !== null && found.common === found.conversation.messages.length;
+    if (!isNext) await pace?.rest();
     const base = found === null ? null : { bytes: found.conversation.bytes, common: found.common };
     const bytes = chatBytes(lead, chat.messages, base);
+    if (!isNext) await pace?.rest();
     const made =
       source === 'engine'
         ? { ...(await tokenize()), rendered: null }
-        : this.#tokens(request, source, { chat, bytes, found });
+        : await this.#tokens(request, source, { chat, bytes, found, pace });
     const local = this.#hashes(made.prompt.tokens, seed, found, sameTokens(found, bytes, made));
     const { rendered } = made;
     this.#memo.keep(
@@ -79,11 +87,16 @@ export class ChatPrompts {
     });
   }
 
-  #tokens(
+  async #tokens(
     request: CommonRequest,
     source: PromptSource,
-    { chat, bytes, found }: { chat: EngineChat; bytes: ChatBytes; found: Found | null },
-  ): ChatTokens {
+    {
+      chat,
+      bytes,
+      found,
+      pace,
+    }: { chat: EngineChat; bytes: ChatBytes; found: Found | null; pace: Pace | null },
+  ): Promise<ChatTokens> {
     const { local } = this.#options;
     const tools = chat.tools.length === 0 ? 0 : bytes.leadBytes;
     const shares = (tokens: number) => (): Region[] =>
@@ -95,17 +108,22 @@ export class ChatPrompts {
     }
     const whole = (): TokenizedPrompt => localPrompt(request, local.model, local.cache);
     if (this.#prompts === null) return { prompt: whole(), source, rendered: null };
-    const rendered = this.#rendered(this.#prompts, chat, found);
+    const rendered = await this.#rendered(this.#prompts, chat, found, pace);
     const { tokens } = rendered;
     const regions = (): Region[] => whole().regions();
     return { prompt: { tokens, regions, roughRegions: shares(tokens.length) }, source, rendered };
   }
 
-  #rendered(prompts: LocalPrompts, chat: EngineChat, found: Found | null): RenderedTokens {
+  async #rendered(
+    prompts: LocalPrompts,
+    chat: EngineChat,
+    found: Found | null,
+    pace: Pace | null,
+  ): Promise<RenderedTokens> {
     const base = found?.conversation.rendered ?? null;
     const isWhole = found !== null && found.common === found.conversation.messages.length;
     const next = base !== null && isWhole ? prompts.next(chat, base, found.common) : null;
-    if (next === null) return prompts.whole(chat);
+    if (next === null) return pace === null ? prompts.whole(chat) : prompts.wholeInSteps(chat, pace);
     if (next !== base) this.#check(prompts, chat, next);
     return next;
   }
@@ -148,6 +166,21 @@ function sameTokens(found: Found | null, bytes: ChatBytes, { source, rendered }:
   if (rendered === null || before === null) return 0;
   if (rendered === before) return rendered.tokens.length;
   return rendered.steps > 0 ? before.stableTokens : 0;
+}
+
+/** Characters of the texts of a chat, roughly. */
+function sizeOf({ input }: CommonRequest): number {
+  if (input.kind !== 'chat') return 0;
+  let chars = 0;
+  for (const { blocks } of input.messages) {
+    for (const block of blocks) {
+      if (block.type === 'text') chars += block.text.length;
+      else if (block.type === 'tool_use') chars += block.arguments.length;
+      else if (block.type === 'tool_result')
+        for (const part of block.content) chars += part.type === 'text' ? part.text.length : 0;
+    }
+  }
+  return chars;
 }
 
 function isEqual(a: Uint32Array, b: Uint32Array): boolean {

@@ -6,7 +6,8 @@ import { renderChat } from '../model/chat-template.js';
 import type { PromptModel } from '../model/local-model.js';
 import type { EngineChat } from '../request/engine-body.js';
 import { addedText } from './added-text.js';
-import { ownCopy, type SegmentCache } from './segment-cache.js';
+import type { Pace } from './pace.js';
+import { type EncodedText, ownCopy, type SegmentCache } from './segment-cache.js';
 import { type ChatMarks, chatMarks, TemplateLocality } from './template-locality.js';
 
 /** A tokenized chat and what it takes to go on from it. */
@@ -46,6 +47,22 @@ export class LocalPrompts {
     return this.#encoded(chat, text, { before: new Uint32Array(), steps: 0, marks });
   }
 
+  /** The same for a long chat: others get their turn between the steps, none of which takes long. */
+  async wholeInSteps(chat: EngineChat, pace: Pace): Promise<RenderedTokens> {
+    const text = renderChat(this.#model.template, { ...chat, addGenerationPrompt: true });
+    await pace.rest();
+    const marks = chatMarks(chat.messages);
+    const work = this.#cache.encoding(text);
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) {
+        await pace.rest();
+        return this.#encoded(chat, text, { before: new Uint32Array(), steps: 0, marks }, value);
+      }
+      if (pace.isTired) await pace.rest();
+    }
+  }
+
   /**
    * The turn after `base`, whose chat is `messages` up to `common` with the same tools and variables. Null where only
    * rendering everything gives certainty.
@@ -70,8 +87,9 @@ export class LocalPrompts {
     chat: EngineChat,
     text: string,
     { before, steps, marks }: { before: Uint32Array; steps: number; marks: ChatMarks },
+    encoded: EncodedText = this.#cache.encode(text),
   ): RenderedTokens {
-    const { tokens: after, runs } = this.#cache.encode(text);
+    const { tokens: after, runs } = encoded;
     const tokens = new Uint32Array(before.length + after.length);
     tokens.set(before);
     tokens.set(after, before.length);

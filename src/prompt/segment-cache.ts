@@ -41,6 +41,15 @@ export class SegmentCache {
   }
 
   encode(text: string): EncodedText {
+    const work = this.encoding(text);
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** The same step by step, one step per segment. */
+  *encoding(text: string): Generator<undefined, EncodedText, undefined> {
     const runs: TokenRun[] = [];
     let charStart = 0;
     let tokenStart = 0;
@@ -50,6 +59,7 @@ export class SegmentCache {
       runs.push({ text: segment.text, charStart, tokenStart, tokens, isSpecial });
       charStart += segment.text.length;
       tokenStart += tokens.length;
+      yield;
     }
     const tokens = new Uint32Array(tokenStart);
     for (const run of runs) tokens.set(run.tokens, run.tokenStart);

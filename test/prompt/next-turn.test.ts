@@ -209,3 +209,20 @@ describe('what is put together', () => {
     expect(steps('qwen', thought)).toBe(null);
   });
 });
+
+it('a long new chat is prepared in steps, with the others in between, and is the same', async () => {
+  const text = 'the user said\n'.repeat(2_000);
+  const messages = Array.from({ length: 21 }, (_, at) =>
+    say(at % 2 === 0 ? 'user' : 'assistant', `${at} ${text}`),
+  );
+  const model = models['qwen'] as LocalModel;
+  let turns = 0;
+  const ticking = setInterval(() => {
+    turns += 1;
+  }, 0);
+  const made = await service(model).prepare(chat(messages));
+  clearInterval(ticking);
+  expect(turns).toBeGreaterThan(0);
+  const cache = new SegmentCache(model.tokenizer, 1 << 20);
+  expect(made.tokens).toEqual(new LocalPrompts(model, cache).whole(engineChat(chat(messages))).tokens);
+});
