@@ -6,9 +6,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AGENTS, type Agent } from './support/agents.js';
-import { type Engine, type EngineRequest, startEngine } from './support/engine.js';
+import { type Engine, type EngineRequest, jobScript, startEngine } from './support/engine.js';
 import type { Call, Turn } from './support/wire.js';
+import { tap } from './support/wiretap.js';
 import { type Explained, explain, openWorkplace, type Workplace } from './support/workplace.js';
+
+/** Codex has its prefix prefilled by a request for one token, whose answer nobody sees. */
+const PREWARM_TOKENS = 1;
 
 let engine: Engine;
 let place: Workplace;
@@ -92,6 +96,29 @@ describe('sub-agents', () => {
   });
 });
 
+describe('Codex', () => {
+  it('does a whole job over one WebSocket, its prefix prefilled before the first turn', async () => {
+    const agent = AGENTS.find(({ name }) => name === 'codex') as Agent;
+    await open(202_752);
+    const project = place.project();
+    const file = path.join(project, 'a.txt');
+    engine.script = jobScript([agent.create(file, 'one\n'), agent.edit(file, 'one', 'two')], 'All done.');
+    const wire = await tap(place.url);
+    const address = ['-c', `model_providers.dynamo.base_url="${wire.url}/v1"`];
+    const ran = await place.launch(agent, [...address, ...agent.ask, 'go'], project).finally(wire.close);
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('All done.') });
+    expect(readFileSync(file, 'utf8')).toBe('two\n');
+    expect(wire.heads).toEqual([expect.stringMatching(/^get \/v1\/responses [\s\S]*upgrade: websocket/)]);
+    const [prewarm, ...turns] = engine.served;
+    expect(prewarm?.body.max_tokens).toBe(PREWARM_TOKENS);
+    expect(turns.map(({ body }) => body.messages.filter(({ role }) => role === 'tool').length)).toEqual([
+      0, 1, 2,
+    ]);
+    expect(turns[0]?.cachedTokens).toBeGreaterThan((prewarm?.promptTokens ?? Infinity) - 64);
+    await expectNoneRefused();
+  });
+});
+
 describe('a session taken up again', () => {
   const RESUME: Record<Agent['name'], (id: string, prompt: string) => string[]> = {
     claude: (id, prompt) => ['--resume', id, '-p', prompt],
@@ -113,16 +140,17 @@ describe('a session taken up again', () => {
     engine.script = ({ tools }) => ({ text: tools === undefined ? 'A short title' : 'Hello.' });
     const project = place.project();
     expect(await place.launch(agent, [...agent.ask, 'one'], project)).toMatchObject({ code: 0 });
-    const main = async () =>
-      (await explained()).filter(({ request }) => request.session?.role === 'main').map((each) => each);
+    const turns = () =>
+      engine.served.filter(({ body }) => body.tools !== undefined && body.max_tokens !== PREWARM_TOKENS);
+    const main = () => Promise.all(turns().map((served) => explain(place, served)));
     const id = (await main())[0]?.request.session?.id ?? '';
     expect(await place.launch(agent, RESUME[agent.name](id, 'two'), project)).toMatchObject({ code: 0 });
-    const turns = await main();
-    expect(turns.map(({ request }) => request.session?.id)).toEqual([id, id]);
-    const [first, second] = engine.served.filter(({ body }) => body.tools !== undefined);
+    const known = await main();
+    expect(known.map(({ request }) => request.session?.id)).toEqual([id, id]);
+    const [first, second] = turns();
     expect(second?.body.messages.filter(({ role }) => role === 'assistant')).toHaveLength(1);
     // All of the first prompt but what its template closes it with.
-    expect(turns[1]?.predictedTokens).toBeGreaterThan((first?.promptTokens ?? Infinity) - 64);
+    expect(known[1]?.predictedTokens).toBeGreaterThan((first?.promptTokens ?? Infinity) - 64);
     await expectNoneRefused();
   });
 });
@@ -146,7 +174,7 @@ describe('compaction', () => {
     engine.script = (body) => {
       if (SUMMARY.test(textOf(lastOf(body).content))) return { text: '<summary>So far: reading.</summary>' };
       if (body.tools === undefined) return { text: 'A short title' };
-      step += 1;
+      if (body.max_tokens !== PREWARM_TOKENS) step += 1;
       if (step > steps) return { text: 'All done.' };
       return { text: 'I read.', calls: [agent.run(`head -c 28000 big.txt; echo ${step}`)] };
     };

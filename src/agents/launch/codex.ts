@@ -61,6 +61,8 @@ function provider(input: LaunchInput): Record<string, string | number | boolean>
     [`${at}.name`]: 'dynamo',
     [`${at}.base_url`]: `${input.url}/v1`,
     [`${at}.wire_api`]: 'responses',
+    // One connection for a session: only what is new is sent each turn, and the prefix is prefilled before the first.
+    [`${at}.supports_websockets`]: true,
     // Only the variable's name: the key itself never appears in argv.
     ...(input.apiKey === null ? {} : { [`${at}.env_key`]: 'DYNAMO_API_KEY' }),
     // Codex does not count pings: a request may wait in our queue and then in a long prefill.

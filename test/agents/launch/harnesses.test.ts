@@ -179,6 +179,10 @@ describe('Codex', () => {
     expect(JSON.parse(setting(made, 'model_catalog_json') ?? '')).toBe('/state/harness/x/dynamo-models.json');
   });
 
+  it('talks over a WebSocket', () => {
+    expect(setting(launch('codex'), 'model_providers.dynamo.supports_websockets')).toBe('true');
+  });
+
   it('names the variable of the key, not the key', () => {
     expect(setting(launch('codex'), 'model_providers.dynamo.env_key')).toBe('"DYNAMO_API_KEY"');
     expect(setting(launch('codex', { apiKey: null }), 'model_providers.dynamo.env_key')).toBeUndefined();
