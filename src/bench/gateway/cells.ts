@@ -14,10 +14,10 @@ export interface Wish {
 }
 
 /** What a request costs grows with its size: so many requests, but not more than so many bytes, for a second's worth. */
-const REQUESTS_PER_SECOND = 600;
+const REQUESTS_PER_SECOND = 1_200;
 const BYTES_PER_SECOND = 128 * 1024 * 1024;
 /** A prompt never seen is tokenized whole, which takes many times longer. */
-const COLD_SHARE = 1 / 8;
+const COLD_SHARE = 1 / 16;
 const BODY_BYTES = { min: 1_024, max: 16 * 1024 * 1024 };
 const CONNECTIONS_MAX = 256;
 
