@@ -36,7 +36,7 @@ export default class Up extends BaseCommand {
     }),
     attach: Flags.string({
       description:
-        'an engine that runs already: URL[,events=ENDPOINT][,replay=ENDPOINT][,engine=NAME] (repeat for several)',
+        'an engine that runs already: URL[,events=ENDPOINT][,replay=ENDPOINT][,engine=NAME][,priority=on] (repeat for several)',
       multiple: true,
       exclusive: ['recipe', 'engine', 'variant', 'workers', 'tiers', 'simulate'],
     }),

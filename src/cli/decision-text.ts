@@ -19,6 +19,21 @@ interface DecisionShape {
   decideMs: number;
   queueMs: number;
   candidates: DecisionRow[];
+  request?: {
+    dialect: string;
+    key?: string | null;
+    session: { id: string; harness: string; role: string } | null;
+    hints: {
+      priority: number;
+      isPriorityGiven?: boolean;
+      strictPriority: number;
+      osl?: number;
+      speculativePrefill: boolean;
+      cacheControl?: { ttlSeconds: number };
+      cacheSalt?: string;
+      workerPin?: string;
+    };
+  } | null;
   miss?: {
     cause: string;
     detail: string;
@@ -48,11 +63,34 @@ export function decisionText(value: unknown): string {
     `worker     ${decision.worker} by policy ${decision.policy}: ${decision.reason}`,
     ...(decision.fault === undefined ? [] : [`fault      the policy ${decision.fault}`]),
     `prompt     ${decision.promptTokens} tokens; ${decision.predictedTokens} expected in its cache, ${decision.reachableTokens} reachable`,
+    ...senderLines(decision),
     ...missLines(decision),
     `time       ${decision.decideMs.toFixed(2)} ms to decide, ${decision.queueMs.toFixed(1)} ms in the queue`,
     '',
     ...table([head, ...rows]),
   ].join('\n');
+}
+
+function senderLines({ request }: DecisionShape): string[] {
+  if (request === undefined || request === null) return [];
+  const { dialect, key, session, hints } = request;
+  const sender =
+    session === null ? 'no session' : `${session.role} of session ${session.id} (${session.harness})`;
+  const given = [
+    ...(hints.priority === 0 && hints.isPriorityGiven !== true
+      ? []
+      : [`priority ${hints.priority}${hints.isPriorityGiven === true ? '' : ' by lineage'}`]),
+    ...(hints.strictPriority === 0 ? [] : [`tier ${hints.strictPriority}`]),
+    ...(hints.osl === undefined ? [] : [`${hints.osl} tokens of output expected`]),
+    ...(hints.speculativePrefill ? ['next turn to be prefilled'] : []),
+    ...(hints.cacheControl === undefined ? [] : [`kept for ${hints.cacheControl.ttlSeconds} s`]),
+    ...(hints.cacheSalt === undefined ? [] : ['cache set apart']),
+    ...(hints.workerPin === undefined ? [] : [`pinned to ${hints.workerPin}`]),
+  ];
+  return [
+    `sender     ${dialect}, ${sender}${key === undefined || key === null ? '' : `, key ${key}`}`,
+    ...(given.length === 0 ? [] : [`hints      ${given.join(', ')}`]),
+  ];
 }
 
 function missLines({ miss }: DecisionShape): string[] {

@@ -3,8 +3,9 @@ import type { Dialect, EncodeContext, StreamEncoder } from '../dialects/types.js
 import type { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { StreamControl } from '../link/types.js';
-import type { CommonRequest, StreamEvent } from '../request/types.js';
+import type { CommonRequest, StreamEvent, Usage } from '../request/types.js';
 import type { Decision } from '../router/types.js';
+import type { Annotations } from './annotations.js';
 import type { Client } from './client.js';
 import { type Headers, sendError, sendJson } from './send.js';
 
@@ -28,6 +29,8 @@ export interface ReplyOptions {
   dialect: Dialect;
   request: CommonRequest;
   context: EncodeContext;
+  /** What is told beside a stream. */
+  annotations?: Annotations | null;
 }
 
 /** A reply over HTTP. */
@@ -46,11 +49,15 @@ class StreamReply implements Reply {
   #control: StreamControl | undefined;
   #isPaused = false;
   #isCorked = false;
+  /** Annotations that still lead the answer. */
+  #lead: string;
+  #usage: Usage | null = null;
   #isOver = false;
 
   constructor(options: HttpReplyOptions) {
-    const { dialect, request, context } = options;
+    const { dialect, request, context, annotations } = options;
     this.#options = options;
+    this.#lead = annotations?.lead ?? '';
     this.#encoder = dialect.streamEncoder(request, context);
     this.#headers = { 'x-request-id': request.id };
     this.#ping = setInterval(() => this.#write(this.#encoder.ping()), LIMITS.pingIntervalMs);
@@ -68,7 +75,12 @@ class StreamReply implements Reply {
   push(event: StreamEvent): void {
     // `start` only opens the answer: another worker can still give all of it.
     if (event.type !== 'start') this.canStartOver = false;
-    this.#write(this.#encoder.push(event));
+    if (event.type === 'usage') this.#usage = event.usage;
+    const tail = event.type === 'done' ? (this.#options.annotations?.tail(this.#usage) ?? '') : '';
+    const text = this.#encoder.push(event);
+    const lead = text === '' ? '' : this.#lead;
+    if (lead !== '') this.#lead = '';
+    this.#write(lead + tail + text);
     if (event.type === 'done') this.#end();
   }
 

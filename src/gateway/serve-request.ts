@@ -7,6 +7,7 @@ import type { Dialect, EncodeContext } from '../dialects/types.js';
 import { DynamoError, toDynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { CommonRequest } from '../request/types.js';
+import { annotationsOf } from './annotations.js';
 import { Client } from './client.js';
 import type { Exchange } from './exchange.js';
 import { fitRequest } from './fit.js';
@@ -75,7 +76,8 @@ export async function serveExchange(
     const request = fitRequest(incoming.request, prompt, deps.served);
     const promptTokens = prompt.tokens.length;
     const context = encodeContext(exchange, { model, request, promptTokens, meter });
-    reply = exchange.reply({ dialect, request, context });
+    const annotations = annotationsOf(request, prompt, room.warn);
+    reply = exchange.reply({ dialect, request, context, annotations });
     await forward({ request, prompt, reply, meter, deps, signal: client.signal });
     if (meter.usage !== null) room.regions.add({ id, prompt, cachedTokens: meter.usage.cachedTokens });
   } catch (error) {

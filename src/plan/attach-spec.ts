@@ -1,4 +1,4 @@
-/** `--attach URL[,events=ENDPOINT][,replay=ENDPOINT][,engine=NAME]`: an engine that somebody else runs. */
+/** `--attach URL[,events=ENDPOINT][,replay=ENDPOINT][,engine=NAME][,priority=on]`: an engine that somebody else runs. */
 import { DynamoError } from '../errors.js';
 
 export interface AttachSpec {
@@ -11,12 +11,14 @@ export interface AttachSpec {
   isBound: boolean;
   /** Null = found out. */
   engine: AttachedEngine | null;
+  /** It was started to heed priorities; absent = it was not, and gets none. */
+  hasPriority?: true;
 }
 
 export const ATTACHED_ENGINES = ['vllm', 'sglang', 'trtllm', 'embedded', 'openai'] as const;
 export type AttachedEngine = (typeof ATTACHED_ENGINES)[number];
 
-const KEYS = ['events', 'replay', 'engine'];
+const KEYS = ['events', 'replay', 'engine', 'priority'];
 const ENDPOINT = /^(tcp|ipc):\/\/\S+$/;
 
 /** Throws `usage` with what is wrong. */
@@ -39,7 +41,17 @@ export function parseAttach(text: string): AttachSpec {
     replay: fields.has('replay') ? endpoint(text, fields.get('replay') as string) : null,
     isBound,
     engine,
+    ...(priorityOf(text, fields.get('priority')) ? { hasPriority: true } : {}),
   };
+}
+
+function priorityOf(text: string, value = 'off'): boolean {
+  if (value === 'on' || value === 'off') return value === 'on';
+  throw wrong(
+    text,
+    `priority cannot be \`${value}\``,
+    'Write priority=on for an engine that schedules by priority.',
+  );
 }
 
 function pair(text: string, part: string): [string, string] {

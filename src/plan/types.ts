@@ -65,6 +65,8 @@ export interface WorkerPlan {
     healthPath: string;
     /** One data-parallel rank of several behind the address: it has a cache of its own, requests name it. */
     rank?: number;
+    /** It schedules by priority. */
+    hasPriority?: true;
     /** False: not asked for its events, though its engine could be (`events=none`). */
     isAsked?: boolean;
   };

@@ -123,6 +123,7 @@ function workersOf(
       engine: spec.engine ?? facts?.engine ?? 'openai',
       healthPath: facts?.healthPath ?? '/health',
       ...(spec.events === 'none' ? { isAsked: false } : {}),
+      ...(spec.hasPriority === true ? { hasPriority: true } : {}),
     },
   };
   const ranks = facts?.ranks ?? [];

@@ -1,7 +1,8 @@
 /** What an engine's body gets beside the chat: priority in its polarity, token ids, retention. */
+import { attachedPriority } from '../engines/external/priority.js';
 import type { EngineAdapter } from '../engines/types.js';
 import { LIMITS } from '../limits.js';
-import type { Plan } from '../plan/types.js';
+import type { Plan, WorkerPlan } from '../plan/types.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { CommonRequest } from '../request/types.js';
 import { retentionSpans } from '../retention/spans.js';
@@ -14,8 +15,13 @@ export function engineFields(
   adapter: EngineAdapter,
   request: CommonRequest,
   prompt: PreparedPrompt | null,
+  attached?: WorkerPlan['attached'],
 ): Record<string, unknown> {
-  const value = adapter.enginePriority(request.hints.priority);
+  const { priority } = request.hints;
+  const value =
+    attached === undefined
+      ? adapter.enginePriority(priority)
+      : attachedPriority({ engine: attached.engine, isOn: attached.hasPriority === true }, priority);
   const exact = prompt?.source === 'local' ? prompt : null;
   return {
     ...(value === undefined || value === 0 ? {} : { priority: value }),

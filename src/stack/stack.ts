@@ -169,6 +169,7 @@ export class Stack {
     const net = new ParserNet(spec.settings.parsers, plan, (event) => this.#bus.emit(event));
     const misses = explainMisses(router);
     this.#bus.subscribe((event) => misses.apply(event));
+    const attached = new Map(plan.workers.map((worker) => [worker.id, worker.attached]));
     const gateway = createGateway({
       config: {
         host: spec.host,
@@ -192,7 +193,8 @@ export class Stack {
       prompt,
       router,
       link: (worker) => workers.link(worker),
-      engineFields: (_worker, request, prompt) => engineFields(adapterOf(plan.engine), request, prompt),
+      engineFields: (worker, request, prompt) =>
+        engineFields(adapterOf(plan.engine), request, prompt, attached.get(worker)),
       answersWhole: (_worker, request) => adapterOf(plan.engine).answersWhole === true && mayBeWhole(request),
       outputFilter: (worker, request) => net.filter(worker, request),
       onPrompt: (request, prompt) => {

@@ -36,6 +36,21 @@ describe('a decision for a person', () => {
     expect(text).not.toContain('fault');
   });
 
+  it('says who asked, with which hints', () => {
+    const request = {
+      dialect: 'chat',
+      key: 'ci',
+      session: { id: 's1', harness: 'codex', role: 'subagent' },
+      hints: { priority: -1, isPriorityGiven: false, strictPriority: 2, osl: 300, speculativePrefill: true },
+    };
+    const said = decisionText({ ...decision, request });
+    expect(said).toContain('sender     chat, subagent of session s1 (codex), key ci');
+    expect(said).toContain(
+      'hints      priority -1 by lineage, tier 2, 300 tokens of output expected, next turn to be prefilled',
+    );
+    expect(text).not.toContain('hints');
+  });
+
   it('says why the cache was missed, where the prompt differs, and what was computed again', () => {
     const divergence = { token: 212, message: 3, role: 'user', kind: 'conversation' };
     const detail = 'w0 gave it up 4.0 s ago, from gpu';

@@ -15,6 +15,6 @@ export const externalAdapter: EngineAdapter = {
   },
   phaseOf: () => null,
   classify: () => ({ code: 'gone', message: 'It does not answer any more.', remedy: '', isRetryable: true }),
-  // vLLM's dialect: lower first. Others ignore the field.
-  enginePriority: (priority) => (priority === 0 ? undefined : -priority),
+  // Each attached engine has its own way, see `priority.ts`.
+  enginePriority: () => undefined,
 };
