@@ -3,7 +3,7 @@ import type { Dialect } from '../dialects/types.js';
 import { decodeIncoming } from './incoming.js';
 import { readJson } from './read-body.js';
 import type { Handler } from './routes.js';
-import { sendJson } from './send.js';
+import { idHeaders, sendJson } from './send.js';
 import { newRequestId } from './serve-request.js';
 
 /** Rejects like a request of that dialect would. */
@@ -14,6 +14,6 @@ export function serveCount(dialect: Dialect): Handler {
     const { request } = decodeIncoming(body, { id, call, dialect, room, isMeasured: true });
     const { tokens } = await room.deps.prompt.prepare(request);
     const object = dialect.name === 'responses' ? { object: 'response.input_tokens' } : {};
-    sendJson(call.response, 200, { ...object, input_tokens: tokens.length }, { 'x-request-id': id });
+    sendJson(call.response, 200, { ...object, input_tokens: tokens.length }, idHeaders(id));
   };
 }

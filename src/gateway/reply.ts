@@ -7,7 +7,7 @@ import type { CommonRequest, StreamEvent, Usage } from '../request/types.js';
 import type { Decision } from '../router/types.js';
 import type { Annotations } from './annotations.js';
 import type { Client } from './client.js';
-import { type Headers, sendError, sendJson } from './send.js';
+import { type Headers, idHeaders, sendError, sendJson } from './send.js';
 
 /** Contract: nothing here throws; after the client is gone every call does nothing. */
 export interface Reply {
@@ -59,7 +59,7 @@ class StreamReply implements Reply {
     this.#options = options;
     this.#lead = annotations?.lead ?? '';
     this.#encoder = dialect.streamEncoder(request, context);
-    this.#headers = { 'x-request-id': request.id };
+    this.#headers = idHeaders(request.id);
     this.#ping = setInterval(() => this.#write(this.#encoder.ping()), LIMITS.pingIntervalMs);
   }
 
@@ -154,7 +154,7 @@ class WholeReply implements Reply {
 
   constructor(options: HttpReplyOptions) {
     this.#options = options;
-    this.#headers = { 'x-request-id': options.request.id };
+    this.#headers = idHeaders(options.request.id);
   }
 
   routed(decision: Decision): void {

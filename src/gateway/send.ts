@@ -4,6 +4,11 @@ import { encodeMessagesError } from '../dialects/messages/error.js';
 import { encodeOpenAiError } from '../dialects/openai-error.js';
 import { type DynamoError, toDynamoError } from '../errors.js';
 
+/** The request's id under the names that OpenAI's and Anthropic's clients read and show. */
+export function idHeaders(id: string): Headers {
+  return { 'x-request-id': id, 'request-id': id };
+}
+
 export type ErrorEncoder = (error: DynamoError, requestId?: string) => { status: number; body: unknown };
 
 export type Headers = Record<string, string>;
@@ -39,7 +44,7 @@ export function sendError(
   const retry = known.retryAfterSeconds;
   sendJson(response, status, body, {
     ...options.headers,
-    ...(options.requestId === undefined ? {} : { 'x-request-id': options.requestId }),
+    ...(options.requestId === undefined ? {} : idHeaders(options.requestId)),
     ...(retry === null ? {} : { 'retry-after': String(retry) }),
   });
 }

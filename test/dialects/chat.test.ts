@@ -228,7 +228,33 @@ describe('completions', () => {
     expect(() => complete({ prompt: 'a', suffix: 'b' })).toThrow(/suffix/);
     expect(() => complete({ prompt: 'a', best_of: 3 })).toThrow(/best_of/);
     expect(complete({ prompt: 'a', best_of: 2, n: 2, suffix: '', echo: false }).n).toBe(2);
-    expect(complete({ prompt: 'a', echo: true }).extra).toEqual({ echo: true });
+    expect(() => complete({ prompt: [1, 2], echo: true })).toThrow(/echo/);
+    expect(() => complete({ prompt: 'a', echo: true, logprobs: 1 })).toThrow(/echo/);
+  });
+
+  it('begin each choice with the prompt that is to be echoed, whatever the engine does', () => {
+    const request = complete({ prompt: 'Once', echo: true, n: 2 });
+    expect(engineBody(request).body).not.toHaveProperty('echo');
+    const events: StreamEvent[] = [
+      { type: 'start', engineId: 'e' },
+      { type: 'text', choice: 0, text: ' upon' },
+      { type: 'text', choice: 1, text: ' more' },
+      { type: 'finish', choice: 0, reason: 'stop' },
+      { type: 'finish', choice: 1, reason: 'stop' },
+      { type: 'done' },
+    ];
+    const whole = completionsDialect.encodeWhole(request, events, encoding) as {
+      choices: { text: string }[];
+    };
+    expect(whole.choices.map(({ text }) => text)).toEqual(['Once upon', 'Once more']);
+    const encoder = completionsDialect.streamEncoder(request, encoding);
+    const text = events.map((event) => encoder.push(event)).join('');
+    const told = ['', ''];
+    for (const [, json] of text.matchAll(/^data: (\{.*\})$/gm)) {
+      const [choice] = JSON.parse(json as string).choices;
+      told[choice.index] += choice.text;
+    }
+    expect(told).toEqual(['Once upon', 'Once more']);
   });
 
   it('say `usage: null` in every chunk but the last when usage was asked for', () => {

@@ -191,7 +191,8 @@ describe.each(TYPES)('%s', (_name, file, type, dialect, samples) => {
   });
 
   it('accepts all of them together', () => {
-    decode(dialect, samples);
+    // The log probabilities of an echoed prompt are refused.
+    decode(dialect, { ...samples, echo: false });
   });
 });
 

@@ -277,6 +277,19 @@ describe('anthropic', () => {
   });
 });
 
+it('answers and failures carry the id both clients show', async () => {
+  const body = { model, max_tokens: 9, messages: question };
+  const message = await anthropic.messages.create(body);
+  expect(message._request_id).toMatch(/^[0-9a-f]{32}$/);
+  expect(message.id).toBe(`msg_${message._request_id}`);
+  const chat = await openai.chat.completions.create(body);
+  expect(chat.id).toBe(`chatcmpl-${chat._request_id}`);
+  const wrong = { ...body, temperature: 9 };
+  const id = expect.stringMatching(/^[0-9a-f]{32}$/);
+  await expect(anthropic.messages.create(wrong)).rejects.toMatchObject({ requestID: id });
+  await expect(openai.chat.completions.create(wrong)).rejects.toMatchObject({ requestID: id });
+});
+
 describe('failures are the clients’ own classes', () => {
   const ask = {
     openai: () => openai.chat.completions.create({ model, messages: question }),

@@ -22,11 +22,13 @@ const MAX_TOKENS_DEFAULT = 16;
 /** Throws `invalid_request` or `unsupported` naming the field. */
 export function decodeCompletion(value: unknown, context: DecodeContext): CommonRequest {
   const body = bodyFields(value);
+  const input = decodePrompt(body);
+  const echo = echoOf(body, input);
   return {
     id: context.requestId,
     dialect: 'completions',
     model: requiredText(body, 'model'),
-    input: decodePrompt(body),
+    input,
     tools: [],
     toolChoice: { kind: 'auto' },
     parallelToolCalls: true,
@@ -40,7 +42,7 @@ export function decodeCompletion(value: unknown, context: DecodeContext): Common
     includeUsage: booleanField(objectField(body, 'stream_options') ?? {}, 'include_usage') ?? false,
     hints: decodeHints(body, context.headers),
     extra: { ...engineFieldsOf(body), ...answerFields(body) },
-    dialectState: {},
+    dialectState: echo === undefined ? {} : { echo },
   };
 }
 
@@ -83,8 +85,17 @@ function tokenIds(list: unknown[]): Uint32Array {
 
 function answerFields(body: Fields): Record<string, unknown> {
   const logprobs = numberField(body, 'logprobs', { min: 0, max: LIMITS.logprobsTop, isInteger: true });
-  const echo = booleanField(body, 'echo') ?? false;
   const suffix = textField(body, 'suffix');
   if (suffix !== undefined && suffix !== '') throw unsupported('suffix', 'there is no text to insert before');
-  return { ...(logprobs === undefined ? {} : { logprobs }), ...(echo ? { echo } : {}) };
+  return logprobs === undefined ? {} : { logprobs };
+}
+
+/** The prompt's text to begin each choice with: done here, because not every engine does. */
+function echoOf(body: Fields, input: TextInput | TokensInput): string | undefined {
+  if (booleanField(body, 'echo') !== true) return undefined;
+  if (input.kind === 'tokens') throw unsupported('echo', 'only a prompt of text can be echoed');
+  if (body['logprobs'] !== undefined && body['logprobs'] !== null) {
+    throw unsupported('echo', 'the log probabilities of a prompt are not computed here');
+  }
+  return input.text;
 }

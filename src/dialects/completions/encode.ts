@@ -19,6 +19,8 @@ export class CompletionStream implements StreamEncoder {
 
   push(event: StreamEvent): string {
     switch (event.type) {
+      case 'start':
+        return this.#echo();
       case 'text': {
         const { choice, text, logprobs = null, tokenIds } = event;
         const ids = tokenIds === undefined ? {} : { token_ids: tokenIds };
@@ -54,6 +56,13 @@ export class CompletionStream implements StreamEncoder {
     return SSE_COMMENT_PING;
   }
 
+  #echo(): string {
+    const text = echoOf(this.#request);
+    if (text === '') return '';
+    const indexes = [...Array(this.#request.n).keys()];
+    return indexes.map((index) => this.#chunk({ index, text, logprobs: null, finish_reason: null })).join('');
+  }
+
   #done(): string {
     if (!this.#request.includeUsage || this.#usage === null) return SSE_DONE;
     return (
@@ -82,7 +91,8 @@ export function encodeCompletion(
     ...head(request, context),
     choices: choices.map((choice, index) => ({
       index,
-      text: choice.parts.map((part) => (part.type === 'tool_use' ? '' : part.text)).join(''),
+      text:
+        echoOf(request) + choice.parts.map((part) => (part.type === 'tool_use' ? '' : part.text)).join(''),
       logprobs: choice.logprobs,
       finish_reason: finishReason(choice.reason),
       stop_reason: choice.stopSequence,
@@ -91,6 +101,11 @@ export function encodeCompletion(
     ...(usage === null ? {} : { usage: chatUsage(usage) }),
     ...(context.nvext === undefined ? {} : { nvext: context.nvext() }),
   };
+}
+
+/** The prompt, where the client wants it before each choice. */
+function echoOf({ dialectState }: CommonRequest): string {
+  return typeof dialectState['echo'] === 'string' ? dialectState['echo'] : '';
 }
 
 function head(request: CommonRequest, context: EncodeContext): Record<string, unknown> {

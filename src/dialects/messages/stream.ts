@@ -18,6 +18,8 @@ interface Call {
   arguments: string;
 }
 
+type Waiting = { kind: 'tool_use'; call: Call } | { kind: 'text' | 'thinking'; text: string };
+
 type OpenBlock = { kind: 'text' } | { kind: 'thinking'; hidden: string } | { kind: 'tool_use'; call: Call };
 
 const PING = 'event: ping\ndata: {"type":"ping"}\n\n';
@@ -31,8 +33,8 @@ export class MessagesStream implements StreamEncoder {
   #open: OpenBlock | null = null;
   /** Index of the open block, or of the next one. */
   #index = 0;
-  /** Calls that began while another was still open: a closed block cannot be opened again. */
-  #waiting: Call[] = [];
+  /** What came while a call's arguments were still incomplete, in order: a closed block cannot be opened again. */
+  #waiting: Waiting[] = [];
   #hasCall = false;
   #reason: StopReason = 'stop';
   #stopSequence: string | null = null;
@@ -49,11 +51,13 @@ export class MessagesStream implements StreamEncoder {
       case 'start':
         return this.#start();
       case 'text':
-        return event.text === '' ? '' : this.#delta('text', { type: 'text_delta', text: event.text });
+        return event.text === '' ? '' : this.#next({ kind: 'text', text: event.text });
       case 'thinking':
-        return this.#thinking(event.text);
+        // A client that switched thinking off gets none, whatever the model does.
+        if (this.#request.reasoning.enabled === false) return '';
+        return this.#next({ kind: 'thinking', text: event.text });
       case 'tool_start':
-        return this.#toolStart({ index: event.index, id: event.id, name: event.name, arguments: '' });
+        return this.#toolStart(event);
       case 'tool_delta':
         return this.#toolDelta(event.index, event.arguments);
       case 'finish':
@@ -90,19 +94,37 @@ export class MessagesStream implements StreamEncoder {
     return sseNamed({ type: 'message_start', message });
   }
 
-  /** A client that switched thinking off gets none, whatever the model does. */
-  #thinking(text: string): string {
-    if (this.#request.reasoning.enabled === false) return '';
-    if (this.#request.dialectState['hidesThinking'] === true) {
-      const head = this.#open?.kind === 'thinking' ? '' : this.#flushCalls() + this.#openBlock('thinking');
-      if (this.#open?.kind === 'thinking') this.#open.hidden += text;
-      return head;
-    }
-    return this.#delta('thinking', { type: 'thinking_delta', thinking: text });
+  #toolStart({ index, id, name }: Extract<StreamEvent, { type: 'tool_start' }>): string {
+    this.#hasCall = true;
+    return this.#next({ kind: 'tool_use', call: { index, id, name, arguments: '' } });
   }
 
-  #delta(kind: 'text' | 'thinking', delta: Record<string, unknown>): string {
-    const head = this.#open?.kind === kind ? '' : this.#flushCalls() + this.#openBlock(kind);
+  #next(item: Waiting): string {
+    this.#waiting.push(item);
+    return this.#advance();
+  }
+
+  /** Gives what waits its place, up to a call whose arguments are not complete yet; at the end, all of it. */
+  #advance(isEnd = false): string {
+    let out = '';
+    while (this.#waiting.length > 0 && (isEnd || !this.#isBusy())) {
+      const item = this.#waiting.shift() as Waiting;
+      out += item.kind === 'tool_use' ? this.#close() + this.#openCall(item.call) : this.#delta(item);
+    }
+    return out;
+  }
+
+  #isBusy(): boolean {
+    return this.#open?.kind === 'tool_use' && !isWholeJson(this.#open.call.arguments);
+  }
+
+  #delta({ kind, text }: Exclude<Waiting, { kind: 'tool_use' }>): string {
+    const head = this.#open?.kind === kind ? '' : this.#close() + this.#openBlock(kind);
+    if (this.#open?.kind === 'thinking' && this.#request.dialectState['hidesThinking'] === true) {
+      this.#open.hidden += text;
+      return head;
+    }
+    const delta = kind === 'text' ? { type: 'text_delta', text } : { type: 'thinking_delta', thinking: text };
     return head + sseNamed({ type: 'content_block_delta', index: this.#index, delta });
   }
 
@@ -111,16 +133,6 @@ export class MessagesStream implements StreamEncoder {
     const block =
       kind === 'text' ? { type: 'text', text: '' } : { type: 'thinking', thinking: '', signature: '' };
     return sseNamed({ type: 'content_block_start', index: this.#index, content_block: block });
-  }
-
-  #toolStart(call: Call): string {
-    this.#hasCall = true;
-    const isBusy = this.#open?.kind === 'tool_use' && !isWholeJson(this.#open.call.arguments);
-    if (isBusy || this.#waiting.length > 0) {
-      this.#waiting.push(call);
-      return '';
-    }
-    return this.#close() + this.#openCall(call);
   }
 
   #openCall(call: Call): string {
@@ -141,22 +153,14 @@ export class MessagesStream implements StreamEncoder {
       if (!isHeld) return this.#argumentDelta(text);
       return OBJECT_START.test(call.arguments) ? this.#argumentDelta(call.arguments) : '';
     }
-    const waiting = this.#waiting.find((call) => call.index === index);
-    if (waiting !== undefined) waiting.arguments += text;
+    const waiting = this.#waiting.find((item) => item.kind === 'tool_use' && item.call.index === index);
+    if (waiting?.kind === 'tool_use') waiting.call.arguments += text;
     return '';
   }
 
   #argumentDelta(text: string): string {
     const delta = { type: 'input_json_delta', partial_json: text };
     return sseNamed({ type: 'content_block_delta', index: this.#index, delta });
-  }
-
-  /** Closes what is open and gives each waiting call its block. */
-  #flushCalls(): string {
-    let out = this.#close();
-    for (const call of this.#waiting) out += this.#openCall(call) + this.#close();
-    this.#waiting = [];
-    return out;
   }
 
   #close(): string {
@@ -180,7 +184,7 @@ export class MessagesStream implements StreamEncoder {
   }
 
   #done(): string {
-    const head = this.#start() + this.#flushCalls();
+    const head = this.#start() + this.#advance(true) + this.#close();
     const reason = this.#reason === 'stop' && this.#hasCall ? 'tool_use' : this.#reason;
     const { nvext, promptTokens } = this.#context;
     const delta = { stop_reason: messagesStopReason(reason), stop_sequence: this.#stopSequence };

@@ -104,16 +104,11 @@ export class ResponsesRun {
     if (last?.kind === kind && this.#open.has(last)) return last.grow(text, logprobs);
     if (text === '') return [];
     const item = kind === 'message' ? this.#messageItem() : this.#reasoningItem();
-    return [...this.#closeAll('completed'), ...this.#add(item), ...item.grow(text, logprobs)];
+    return [...this.#closeWhole(), ...this.#add(item), ...item.grow(text, logprobs)];
   }
 
-  /** A call before it that is complete is done; one that is not goes on growing beside this one. */
   #startCall(event: Extract<StreamEvent, { type: 'tool_start' }>): ResponseEvent[] {
-    const out: ResponseEvent[] = [];
-    for (const item of this.#open) {
-      const isGrowing = item instanceof CallItem && !item.isWhole;
-      if (!isGrowing) out.push(...this.#close(item, 'completed'));
-    }
+    const out = this.#closeWhole();
     const origin = originOf(this.#state.toolNames, event.name);
     const item = new CallItem(this.#id(origin.isFreeform ? 'ctc' : 'fc'), this.#items.length, {
       callId: event.id,
@@ -142,6 +137,16 @@ export class ResponsesRun {
   #close(item: OutputItem, status: ItemStatus): ResponseEvent[] {
     this.#open.delete(item);
     return item.close(status);
+  }
+
+  /** Before the next item: a call that is not complete goes on growing beside it. */
+  #closeWhole(): ResponseEvent[] {
+    const out: ResponseEvent[] = [];
+    for (const item of this.#open) {
+      const isGrowing = item instanceof CallItem && !item.isWhole;
+      if (!isGrowing) out.push(...this.#close(item, 'completed'));
+    }
+    return out;
   }
 
   #closeAll(status: ItemStatus): ResponseEvent[] {

@@ -156,6 +156,17 @@ export const CALLS: Behaviour[] = [
     expected: { calls: [paris], end: 'tool' },
   },
   {
+    name: 'text and reasoning in the middle of a call',
+    ask: { tools },
+    script: talk(
+      call(0, 'call_a', '{"city": '),
+      { content: 'Wait.' },
+      { reasoning: 'hm' },
+      more(0, '"Paris"}'),
+    ),
+    expected: { calls: [paris], text: 'Wait.', thinking: 'hm', end: 'tool' },
+  },
+  {
     name: 'white space after a call, and more text',
     ask: { tools },
     script: talk(call(0, 'call_a', '{"city": "Paris"}'), { content: '\n' }, { content: 'Wait.' }),
