@@ -77,15 +77,16 @@ export class MissExplainer<P extends PromptFacts> {
   ): void {
     const decision = this.#sources.decision(request.id);
     if (decision === undefined) return;
-    const { cachedTokens } = usage;
     const { blockTokens } = prompt;
+    const cachedTokens = ownUnits(usage, prompt.tokens.length);
     const missed = Math.floor(cachedTokens / blockTokens);
     const loss = this.#sources.loss(decision.worker);
-    const isMiss = usage.promptTokens - cachedTokens > blockTokens;
+    const promptTokens = prompt.tokens.length;
+    const isMiss = promptTokens - cachedTokens > blockTokens;
     const eviction = isMiss ? this.#eviction(decision, prompt, missed) : null;
     const report = missReport({
       worker: decision.worker,
-      promptTokens: usage.promptTokens,
+      promptTokens,
       cachedTokens,
       blockTokens,
       reachableTokens: decision.reachableTokens,
@@ -99,7 +100,7 @@ export class MissExplainer<P extends PromptFacts> {
       before: before === null ? null : { divergence: isMiss ? divergenceOf(request, prompt, before) : null },
     });
     this.#reports.delete(request.id);
-    this.#reports.set(request.id, report);
+    this.#reports.set(request.id, { ...report, ...figuresOf(usage) });
     if (this.#reports.size <= LIMITS.decisionsKept) return;
     const [oldest] = this.#reports.keys();
     if (oldest !== undefined) this.#reports.delete(oldest);
@@ -131,6 +132,21 @@ export class MissExplainer<P extends PromptFacts> {
     return isGone || tokens < atLeast ? null : { worker: before.prompt.worker, tokens };
   }
 }
+
+const figuresOf = ({ promptTokens, cachedTokens }: { promptTokens: number; cachedTokens: number }) => ({
+  promptTokens,
+  cachedTokens,
+});
+
+/** Where we count text because there is no tokenizer, an engine's tokens are taken for their share of the prompt. */
+function ownUnits(usage: { promptTokens: number; cachedTokens: number }, tokens: number): number {
+  const scale = usage.promptTokens === 0 ? 1 : tokens / usage.promptTokens;
+  const isSameUnit = Math.abs(scale - 1) < SAME_UNIT;
+  return isSameUnit ? usage.cachedTokens : Math.round(usage.cachedTokens * scale);
+}
+
+/** A template's own tokens at the edges make no other unit. */
+const SAME_UNIT = 0.05;
 
 const ENDS = new Set<StampedEvent['type']>(['request.failed', 'request.cancelled', 'request.rejected']);
 

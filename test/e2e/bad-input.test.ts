@@ -95,6 +95,18 @@ describe('commands', () => {
     expect((await home.cli('down', '--name', '../../etc')).code).toBe(2);
   });
 
+  it('refuse a router module that is none and a folder nothing can be recorded in, before anything starts', async () => {
+    const file = path.join(home.dir, 'router.mjs');
+    writeFileSync(file, 'export default { choose() {} };\n');
+    const router = await home.cli('up', '--name', 'other', '--router', file);
+    expect(router.code).toBe(2);
+    expect(router.stderr).toContain('has no `select`');
+    expect((await home.cli('replay', file, '--router', './nowhere.mjs')).code).toBe(2);
+    const record = await home.cli('up', '--name', 'other', '--record', path.join(file, 'below'));
+    expect(record.code).toBe(2);
+    expect(record.stderr).toContain('Nothing can be recorded');
+  });
+
   it('answer wrong flags with exit code 2', async () => {
     expect((await home.cli('up', '--no-such-flag')).code).toBe(2);
     expect((await home.cli('up', '--port', 'eighty')).code).toBe(2);
