@@ -11,9 +11,10 @@ export interface KeptView {
 }
 
 /** What the sender of this request may read; answers it did not want stored are not kept. */
-export function keptFor(request: IncomingMessage, { responses, keys }: GatewayRoom): KeptView {
+export function keptFor(request: IncomingMessage, room: GatewayRoom): KeptView {
+  const { responses } = room;
   // Asked for when it is needed: most requests keep nothing.
-  const owner = () => (keys.isNeeded ? ownerOf(request) : '');
+  const owner = () => ownerOf(request, room);
   return {
     get: (id) => responses.get(id, owner()),
     put: (kept) => {
@@ -23,8 +24,8 @@ export function keptFor(request: IncomingMessage, { responses, keys }: GatewayRo
   };
 }
 
-/** Both headers that can carry a key count, so that whoever knows only one of two values is somebody else. */
-function ownerOf({ headers }: IncomingMessage): string {
-  const given = JSON.stringify([headers.authorization ?? null, headers['x-api-key'] ?? null]);
-  return createHash('sha256').update(given).digest('base64url');
+/** The key that let the request in, however it was sent; a digest of its digest, which is what a file may hold. */
+function ownerOf(request: IncomingMessage, { keys }: GatewayRoom): string {
+  const policy = keys.policyOf(request);
+  return policy === null ? '' : createHash('sha256').update(`kept ${policy.sha256}`).digest('base64url');
 }

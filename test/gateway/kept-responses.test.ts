@@ -123,6 +123,10 @@ describe('on disk', () => {
     expect(readFileSync(path.join(dir, 'responses', `${id}.json`), 'utf8')).not.toContain('alice-secret');
     await expect(client('bob-secret').responses.retrieve(id)).rejects.toThrow(/404/);
     expect((await client('alice-secret').responses.retrieve(id)).id).toBe(id);
+    const otherwise = await fetch(`${gateway.url}/v1/responses/${id}`, {
+      headers: { 'x-api-key': 'alice-secret' },
+    });
+    expect(otherwise.status).toBe(200);
   });
 
   it.each([
