@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AGENTS, type Agent, installAgent } from './support/agents.js';
 import { type Engine, jobScript, startEngine } from './support/engine.js';
+import { homeState } from './support/user-home.js';
 import type { Wire } from './support/wire.js';
 import { openWorkplace, type Workplace } from './support/workplace.js';
 
@@ -46,13 +47,15 @@ describe.each<[Wire, readonly Agent[]]>([
 
   it.each(agents)('lets $package finish a job', async (agent) => {
     const project = place.project();
+    const before = homeState(place.home);
     engine.script = jobScript(steps(agent, project), SENTENCE);
     const ran = await place.launch(agent, [...agent.ask, 'make the answer 42'], project);
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining(SENTENCE) });
     expect(readFileSync(path.join(project, 'answer.js'), 'utf8')).toBe(TEXT.replace('41', '42'));
     expect(readFileSync(path.join(project, 'lines.txt'), 'utf8').trim()).toBe('3');
     expect(readdirSync(project).sort()).toEqual(['answer.js', 'lines.txt']);
-    expect(readdirSync(place.home)).toEqual([]);
+    expect(homeState(place.home)).toEqual(before);
+    expect(place.proxy.asked).toEqual([]);
     expectBodies(agent);
   });
 
@@ -83,5 +86,5 @@ function expectBodies(agent: Agent): void {
   const { messages } = turns.at(-1)?.body ?? { messages: [] };
   expect(messages.filter(({ role }) => role === 'tool')).toHaveLength(3);
   expect(JSON.stringify(messages)).not.toMatch(/<think>|<tool_call>|minimax:tool_call/);
-  expect(JSON.stringify(messages)).not.toContain('sk-other');
+  expect(JSON.stringify(messages)).not.toMatch(/sk-other|USER-MEMORY/);
 }

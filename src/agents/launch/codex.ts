@@ -42,12 +42,7 @@ function prepare(input: LaunchInput): HarnessLaunch {
     unset: UNSET,
     files: [{ kind: 'replaced', path: catalog, text: catalogText(input, instructionsText(isSmall)) }],
     notes: isSmall
-      ? [
-          smallPromptNote(
-            input,
-            'short instructions, no skills, plugins, goals, sub-agents or environment text',
-          ),
-        ]
+      ? [smallPromptNote(input, 'short instructions, no skills, goals, sub-agents or environment text')]
       : [],
   };
 }
@@ -78,6 +73,8 @@ const QUIET = {
   web_search: 'disabled',
   'features.apps': false,
   'features.image_generation': false,
+  // They would clone OpenAI's plugin repository at the start, and ask chatgpt.com for more.
+  'features.plugins': false,
 };
 
 const SMALL = {
@@ -86,7 +83,6 @@ const SMALL = {
   include_environment_context: false,
   'features.goals': false,
   'features.multi_agent': false,
-  'features.plugins': false,
   'features.tool_suggest': false,
   'features.view_image': false,
   'skills.include_instructions': false,

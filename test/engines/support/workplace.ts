@@ -7,6 +7,8 @@ import type { SessionInfo } from '../../../src/request/types.js';
 import type { Snapshot } from '../../../src/telemetry/types.js';
 import { type Agent, installAgent } from './agents.js';
 import type { Engine, Served } from './engine.js';
+import { type StrayProxy, startStrayProxy } from './stray-proxy.js';
+import { fillHome } from './user-home.js';
 
 const bin = path.resolve(import.meta.dirname, '../../../bin/run.js');
 export const KEY = 'sk-stack-0123456789';
@@ -15,6 +17,8 @@ export interface Workplace {
   dir: string;
   home: string;
   url: string;
+  /** The web proxy in the environment of all programs. */
+  proxy: StrayProxy;
   /** A new empty project folder. */
   project(): string;
   /** `dynamo ARGS…`. */
@@ -39,6 +43,8 @@ export async function openWorkplace(engine: Engine, ...up: string[]): Promise<Wo
   const dir = mkdtempSync(path.join(os.tmpdir(), 'dyw-'));
   const home = path.join(dir, 'home');
   for (const folder of [home, path.join(dir, 'tmp')]) mkdirSync(folder);
+  fillHome(home);
+  const proxy = await startStrayProxy();
   const environment = {
     HOME: home,
     // The agents leave folders of their own there.
@@ -49,6 +55,8 @@ export async function openWorkplace(engine: Engine, ...up: string[]): Promise<Wo
     OPENAI_API_KEY: 'sk-other',
     ANTHROPIC_API_KEY: 'sk-other',
     PATH: process.env['PATH'] ?? '',
+    HTTP_PROXY: proxy.url,
+    HTTPS_PROXY: proxy.url,
   };
   const dynamo: Workplace['dynamo'] = async (args, { cwd = dir, env = {} } = {}) => {
     const ran = await execa(process.execPath, [bin, ...args], {
@@ -65,6 +73,7 @@ export async function openWorkplace(engine: Engine, ...up: string[]): Promise<Wo
   const started = await dynamo(attach);
   const url = /^ready (http:\S+) /m.exec(started.stdout)?.[1];
   if (url === undefined) {
+    proxy.close();
     rmSync(dir, { recursive: true, force: true });
     throw new Error(`dynamo up ended with ${started.code}:\n${started.stdout}${started.stderr}`);
   }
@@ -72,6 +81,7 @@ export async function openWorkplace(engine: Engine, ...up: string[]): Promise<Wo
     dir,
     home,
     url,
+    proxy,
     dynamo,
     project: () => mkdtempSync(path.join(dir, 'project-')),
     launch: async (agent, args, cwd, own = []) => {
@@ -85,6 +95,7 @@ export async function openWorkplace(engine: Engine, ...up: string[]): Promise<Wo
     log: () => readFileSync(path.join(dir, 'run', 'state', 'default', 'stack.log'), 'utf8'),
     close: async () => {
       await dynamo(['down', '--now']);
+      proxy.close();
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
