@@ -289,6 +289,17 @@ describe('settings', () => {
     }
   });
 
+  it('of an answer begun by the client: told that it is not continued', () => {
+    warnings.length = 0;
+    decode({
+      messages: [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'The answer is' },
+      ],
+    });
+    expect(warnings).toEqual(['prefill_ignored']);
+  });
+
   it('of a JSON schema for the answer', () => {
     const format = { type: 'json_schema', schema: { type: 'object' } };
     expect(decode({ output_config: { format } }).format).toMatchObject({

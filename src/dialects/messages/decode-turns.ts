@@ -17,6 +17,12 @@ export function decodeTurns(body: Fields, context: DecodeContext): Message[] {
     if (!isFields(message)) throw invalid(at, 'must be an object');
     addMessage(turns, message, `${at}.`, context);
   });
+  if (turns.messages.at(-1)?.role === 'assistant') {
+    context.warn(
+      'prefill_ignored',
+      'a last assistant message is not continued here; the answer is a turn of its own',
+    );
+  }
   return turns.messages;
 }
 
