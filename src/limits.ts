@@ -37,6 +37,8 @@ export const LIMITS = {
   socketIdleMs: 3_600_000,
   /** Pings in a row a WebSocket client may leave unanswered before it counts as gone. */
   socketPongsMissed: 4,
+  /** Bytes of a message still arriving on a WebSocket that are let be; more must be whole within `bodyTimeoutMs`. */
+  socketPartialBytes: 64 * 1024,
   /** Bytes not yet sent to a WebSocket client at which its engine is paused. */
   socketBufferBytes: 64 * 1024,
   /** Responses one WebSocket connection can go on from without `store`: the chain in work and its warm-up. */

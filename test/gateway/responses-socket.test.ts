@@ -1,4 +1,5 @@
 /** `/v1/responses` over a WebSocket: the same answers as over HTTP, chains without `store`, bounds, and who may come in. */
+import { once } from 'node:events';
 import http from 'node:http';
 import OpenAI from 'openai';
 import { ResponsesWS } from 'openai/resources/responses/ws';
@@ -330,6 +331,25 @@ describe('a kept response', () => {
 });
 
 describe('a connection', () => {
+  it('whose message never becomes whole is closed, one that is slow in small things is not', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const socket = await start({ config: { bodyBytes: 1_000_000 } });
+    const other = await connect();
+    socket.raw.send('x'.repeat(LIMITS.socketPartialBytes * 2), { fin: false });
+    other.raw.send('{"type":', { fin: false });
+    let beats = 0;
+    while (socket.raw.readyState === socket.raw.OPEN && beats < 20) {
+      beats += 1;
+      vi.advanceTimersByTime(LIMITS.pingIntervalMs);
+      await once(other.raw, 'ping');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(beats * LIMITS.pingIntervalMs).toBeGreaterThan(LIMITS.bodyTimeoutMs);
+    expect((await socket.closed).code).toBe(1008);
+    other.raw.send('"response.processed"}');
+    expect(typesOf(await other.turn({ input: 'hi' })).at(-1)).toBe('response.completed');
+  });
+
   it('that is idle is told when the gateway closes, one at work may finish first', async () => {
     const held: Exchange[] = [];
     const idle = await start({ scripts: [(exchange) => void held.push(exchange)] });

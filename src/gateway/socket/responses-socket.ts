@@ -30,7 +30,10 @@ export interface ResponsesSocketOptions {
   onClosed(): void;
 }
 
-const CLOSE = { idle: 1000, goingAway: 1001 } as const;
+const CLOSE = { idle: 1000, goingAway: 1001, tooSlow: 1008 } as const;
+
+/** Beats within which a message must be whole. */
+const BEATS_PER_MESSAGE = Math.ceil(LIMITS.bodyTimeoutMs / LIMITS.pingIntervalMs);
 
 export class ResponsesSocket implements Endable {
   readonly #options: ResponsesSocketOptions;
@@ -42,6 +45,9 @@ export class ResponsesSocket implements Endable {
   #waitingBytes = 0;
   #turn: SocketClient | null = null;
   #pongsMissed = 0;
+  /** Bytes of the connection up to its last whole message. */
+  #bytesUsed = 0;
+  #beatsPartial = 0;
   #isClosing = false;
 
   constructor(options: ResponsesSocketOptions) {
@@ -76,6 +82,7 @@ export class ResponsesSocket implements Endable {
   #onMessage(data: Buffer, isBinary: boolean): void {
     this.#idle.refresh();
     this.#pongsMissed = 0;
+    this.#bytesUsed = this.#options.request.socket.bytesRead;
     if (isBinary) {
       this.#writer.error(new DynamoError('unsupported', { detail: 'Messages are JSON text, not binary.' }));
       return;
@@ -139,6 +146,15 @@ export class ResponsesSocket implements Endable {
     if (this.#pongsMissed >= LIMITS.socketPongsMissed) this.terminate();
     this.#pongsMissed += 1;
     this.#options.socket.ping();
+    this.#watchPartial();
+  }
+
+  /** A message that never becomes whole may not hold memory for ever. Pongs alone stay below the bound for hours. */
+  #watchPartial(): void {
+    const isPartial = this.#options.request.socket.bytesRead - this.#bytesUsed > LIMITS.socketPartialBytes;
+    this.#beatsPartial = isPartial ? this.#beatsPartial + 1 : 0;
+    if (this.#beatsPartial > BEATS_PER_MESSAGE)
+      this.#close(CLOSE.tooSlow, 'The message did not arrive in time.');
   }
 
   #onIdle(): void {
