@@ -1,5 +1,6 @@
 /** Chunks of `/v1/chat/completions` and `/v1/completions` as common stream events. */
 import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { StopReason, StreamEvent, Usage } from '../request/types.js';
 import { engineError } from './engine-error.js';
 import { ToolCalls } from './tool-calls.js';
@@ -76,7 +77,13 @@ export class ChunkDecoder {
   }
 
   #choice(choice: Fields, out: StreamEvent[]): void {
-    const index = typeof choice['index'] === 'number' ? choice['index'] : 0;
+    const index = choice['index'] ?? 0;
+    // Whoever puts the answer together makes room for every choice below it.
+    const isIndex = typeof index === 'number' && Number.isInteger(index) && index >= 0;
+    if (!isIndex || index >= LIMITS.choicesMax) {
+      out.push(...this.#fail(this.#bad(`a choice with the index ${JSON.stringify(index).slice(0, 40)}`)));
+      return;
+    }
     const state = this.#stateOf(index);
     if (state.isFinished) return;
     const delta = isFields(choice['delta'])

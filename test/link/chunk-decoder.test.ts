@@ -154,6 +154,11 @@ describe('what other engines do', () => {
     expect(decode([nameless, finish('length'), '[DONE]']).at(-1)).toEqual({ type: 'done' });
   });
 
+  it.each([-1, 0.5, 2 ** 40, 'a', true])('a choice with the index %s is the engine’s failure', (index) => {
+    const last = decode([{ id: 'c', choices: [{ index, delta: { content: 'x' } }] }, '[DONE]']).at(-1);
+    expect(last?.type === 'error' && last.error.message).toMatch(/a choice with the index/);
+  });
+
   it('a legacy function_call is a call', () => {
     const events = decode([
       chunk({ function_call: { name: 'f', arguments: '' } }),
