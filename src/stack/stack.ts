@@ -85,6 +85,7 @@ export class Stack {
     const startedAt = performance.now();
     const { plan, name, paths } = this.#spec;
     this.#bus.emit({ type: 'stack.state', state: 'starting' });
+    if (plan.simulation !== undefined) this.#step(plan.reasons[0] as string);
     reapLeftoverWorkers(this.#options.stateDir, (text) => this.#step(text));
     const emit = (event: TelemetryEvent) => this.#bus.emit(event);
     const placed = this.#placeTiers(await placeWorkers(plan, paths, name), emit);

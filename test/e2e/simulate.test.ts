@@ -127,6 +127,10 @@ async function isIndexed(stack: RunningStack, history: string[], { prompt, outpu
 async function downLeavesNothing(stack: RunningStack): Promise<void> {
   const pids = await stack.pids();
   expect(await home.cli('down', '--now')).toMatchObject({ code: 0 });
+  await isAllGone(stack, pids);
+}
+
+async function isAllGone(stack: RunningStack, pids: number[]): Promise<void> {
   await until(() => pids.every((pid) => !isRunning(pid)), `pids ${pids} to end`);
   await until(() => stack.process.exitCode !== null, 'dynamo up to end');
   const runtime = path.join(home.dir, 'run', 'default');
@@ -205,7 +209,14 @@ describe('two simulated workers of 8 GPUs', () => {
     expect(workers.find(({ id }) => id === victim.id)?.restarts).toBe(1);
   });
 
-  it('leave nothing after `down`', () => downLeavesNothing(stack));
+  it('finish what they have begun before they go, and leave nothing', async () => {
+    const pids = await stack.pids();
+    const last = ask(stack, 'chat', ['Take your time.'], { max_tokens: 2_000, ignore_eos: true });
+    await until(async () => (await stack.snapshot()).requests.active === 1, 'the last request');
+    expect(await home.cli('down')).toMatchObject({ code: 0 });
+    expect((await last).output).toBe(2_000);
+    await isAllGone(stack, pids);
+  });
 });
 
 describe('glm5 on eight H200', () => {

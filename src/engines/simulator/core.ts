@@ -30,6 +30,8 @@ export interface SimulatedCoreOptions {
   /** Mean tokens of an answer nobody bounds. */
   answerTokens: number;
   version: string;
+  /** The machine could not keep up, by so many real milliseconds; what follows is later than it should be. */
+  onLag?(ms: number): void;
   /** vLLM's `max_num_batched_tokens` and `max_num_seqs`. */
   passTokens?: number;
   maxRunning?: number;
@@ -201,7 +203,10 @@ export class SimulatedCore implements EngineCore {
     const { clock, speed } = this.#options;
     const due = this.#anchor.real + (this.#now - this.#anchor.simulated) / speed;
     const now = clock.now();
-    if (now - due > LAG_MS_MAX) this.#anchor = { real: now, simulated: this.#now };
+    if (now - due > LAG_MS_MAX) {
+      this.#anchor = { real: now, simulated: this.#now };
+      this.#options.onLag?.(now - due);
+    }
     return Math.max(0, due - now);
   }
 

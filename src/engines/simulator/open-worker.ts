@@ -11,6 +11,9 @@ import type { SimulatedWorkerOptions } from './worker-options.js';
 /** vLLM's release whose dialect it speaks. */
 const VERSION = '0.32.0+simulated';
 
+/** Shortest pause between two notes that times are late. */
+const NOTE_MS = 60_000;
+
 /** Rejects with the system's error when an address cannot be listened on. */
 export async function openSimulatedWorker(
   options: SimulatedWorkerOptions,
@@ -23,6 +26,7 @@ export async function openSimulatedWorker(
     ...{ blocks, blockTokens, contextTokens, speed, answerTokens, clock },
     timing: rooflineTiming(facts),
     version: VERSION,
+    onLag: lagNote(speed, clock),
     ...(passTokens === undefined ? {} : { passTokens }),
     ...(maxRunning === undefined ? {} : { maxRunning }),
   });
@@ -37,5 +41,17 @@ export async function openSimulatedWorker(
       await core.close();
       await publisher?.close();
     },
+  };
+}
+
+/** Times from a machine that is too slow for the speed asked for are wrong: said in the log, once in a while. */
+function lagNote(speed: number, clock: Clock): (ms: number) => void {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return (ms) => {
+    if (clock.now() - toldAt < NOTE_MS) return;
+    toldAt = clock.now();
+    console.error(
+      `SIMULATED times are late: this machine is ${Math.round(ms)} ms behind a speed of ${speed}; set simulator.speed lower`,
+    );
   };
 }

@@ -2,11 +2,20 @@
  * The scheduler of a vLLM-like worker, one pass at a time, without a clock: the program that plays a worker and replay
  * in virtual time share it. Running requests come first, then waiting ones in order; one is admitted when all
  * tokens it is known to have fit beside the blocks in use; prompts are computed in chunks; when memory runs out
- * the youngest is sent back. Same calls, same results.
+ * the youngest of the least important is sent back. Same calls, same results.
  */
 import { BlockPool } from './block-pool.js';
 import { lruOrder } from './eviction.js';
-import type { EvictionOrder, PassResult, PassTiming, SimRequest, SimRunning, SimSink } from './types.js';
+import { victimAt } from './preemption.js';
+import type {
+  EvictionOrder,
+  PassResult,
+  PassTiming,
+  PassTokens,
+  SimRequest,
+  SimRunning,
+  SimSink,
+} from './types.js';
 
 export interface SimWorkerOptions {
   /** KV blocks. */
@@ -144,17 +153,18 @@ export class SimWorker {
     return true;
   }
 
-  /** Sends the youngest back until `entry` has its block; false when it was sent back itself. */
+  /** Sends others back until `entry` has its block; false when it was sent back itself. */
   #preemptFor(entry: SimRunning, at: number, now: number): boolean {
     const known = entry.request.promptTokens + entry.generated;
     while (this.#running.length > at) {
-      const youngest = this.#running.pop() as SimRunning;
-      this.#free(youngest);
-      youngest.computed = 0;
-      youngest.preemptions += 1;
+      const worst = victimAt(this.#running, at, this.#options.byPriority === true);
+      const victim = this.#running.splice(worst, 1)[0] as SimRunning;
+      this.#free(victim);
+      victim.computed = 0;
+      victim.preemptions += 1;
       this.preemptions += 1;
-      this.#enqueue(youngest, true);
-      if (youngest === entry) return false;
+      this.#enqueue(victim, true);
+      if (victim === entry) return false;
       if (this.#reserve(entry, known, now)) return true;
     }
     return false;
@@ -284,12 +294,4 @@ export class SimWorker {
   #blocksFor(tokens: number): number {
     return Math.ceil(tokens / this.#options.blockTokens);
   }
-}
-
-/** What is left of a pass's budget, and what it read. */
-interface PassTokens {
-  left: number;
-  context: number;
-  contextBlocks: number;
-  loadMs: number;
 }

@@ -53,6 +53,14 @@ export interface SimRunning {
   slots: number[];
 }
 
+/** What is left of a pass's budget, and what it read. */
+export interface PassTokens {
+  left: number;
+  context: number;
+  contextBlocks: number;
+  loadMs: number;
+}
+
 /** Milliseconds of one pass. `promptTokens` = new prompt tokens, `usage` = decoding contexts ÷ all KV, 0..1. */
 export interface PassTiming {
   passMs(promptTokens: number, decoding: number, contextTokens: number, usage: number): number;

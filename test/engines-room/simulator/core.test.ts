@@ -47,13 +47,15 @@ describe('time', () => {
   });
 
   it('that a sleeping machine lost is not made up for by answering all at once', () => {
-    const { clock, ask } = simulated();
+    const lags: number[] = [];
+    const { clock, ask } = simulated({ onLag: (ms) => lags.push(ms) });
     const asked = ask('a', { tokens: promptOf(10), maxTokens: 500 });
     clock.advance(20);
     clock.jump(60_000);
     clock.settle();
     expect(asked.endAt).toBeGreaterThan(60_480);
     expect(asked.endAt).toBeLessThan(60_530);
+    expect(lags).toEqual([expect.closeTo(60_000, -2)]);
   });
 });
 
@@ -149,6 +151,23 @@ describe('order', () => {
     clock.settle();
     expect(core.stats().preemptions).toBeGreaterThan(0);
     expect(all.map(({ tokens, finish }) => [tokens.length, finish])).toEqual(all.map(() => [40, 'length']));
+  });
+});
+
+describe('want of memory', () => {
+  it('sends back the least important, not the youngest', () => {
+    const { clock, ask, ended, core } = simulated({ blocks: 10, contextTokens: 160 });
+    // Together they want 15 blocks of the 10.
+    for (const [name, priority] of [
+      ['low', -1],
+      ['high', 2],
+      ['middle', 0],
+    ] as const) {
+      ask(name, { tokens: promptOf(40, 1_000 * (priority + 5)), maxTokens: 40, priority });
+    }
+    clock.settle();
+    expect(core.stats().preemptions).toBeGreaterThan(0);
+    expect(ended).toEqual(['high', 'middle', 'low']);
   });
 });
 
