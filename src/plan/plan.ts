@@ -36,6 +36,8 @@ export interface PlanOptions {
   alternatives?: Recipe[];
 }
 
+const SIMULATE_HINT = '`--simulate` alone runs it simulated, as on a box it fits.';
+
 type Placed = Extract<Placement, { ok: true }>;
 
 /**
@@ -61,7 +63,7 @@ export function planOrThrow(result: PlanResult): Plan {
   throw new DynamoError('host_refused', {
     recipe: result.recipe,
     refusals,
-    suggestion: result.suggestion ?? '',
+    suggestion: [...(result.suggestion === null ? [] : [result.suggestion]), SIMULATE_HINT].join(' '),
   });
 }
 

@@ -283,6 +283,8 @@ describe('what cannot be simulated', () => {
   it.each([
     [['--recipe', 'glm5', '--simulate=8xh100'], 3, 'h200'],
     [['--recipe', 'glm5', '--simulate=8xfoo'], 2, 'Families'],
+    // Without it: the way out is named.
+    [['--recipe', 'glm5'], 3, '`--simulate` alone'],
     [['--simulate', '--tiers', 'cpu=1GiB'], 2, '--tiers'],
     [['--set', 'simulator.speed=2'], 2, '--simulate'],
     [['--simulate', '--set', 'simulator.speed=x'], 2, 'simulator.speed'],
