@@ -34,9 +34,12 @@ function askAll(ask: Partial<Ask>): Promise<Told[]> {
   );
 }
 
-/** In three of them: a token under a grammar costs as much as ten without. */
-function askEach(ask: Partial<Ask>): Promise<Told[]> {
-  return Promise.all(DRIVERS.map((driver, at) => askOne(driver, { ...ask, isStream: at % 2 === 0 })));
+/** In three of them, one after another: a token under a grammar costs as much as ten without, more side by side. */
+async function askEach(ask: Partial<Ask>): Promise<Told[]> {
+  const told: Told[] = [];
+  for (const [at, driver] of DRIVERS.entries())
+    told.push(await askOne(driver, { ...ask, isStream: at % 2 === 0 }));
+  return told;
 }
 
 async function askOne(driver: DialectDriver, ask: Partial<Ask> & { isStream: boolean }): Promise<Told> {
@@ -136,7 +139,7 @@ describe('in every dialect, streamed or not', () => {
       required: ['ok'],
       additionalProperties: false,
     };
-    const told = await askEach({ format, maxTokens: 16, turns: [user('Is 2 even?')] });
+    const told = await askEach({ format, maxTokens: 12, turns: [user('Is 2 even?')] });
     expect(Object.keys(JSON.parse(same(told, ({ text }) => text)) as object)).toEqual(['ok']);
   });
 
