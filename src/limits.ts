@@ -105,6 +105,8 @@ export const LIMITS = {
   drainMs: 30_000,
   /** Events buffered for one slow listener of the event stream before it is dropped. */
   eventBacklog: 10_000,
+  /** Heads of prompts (system text, tools, first user turn) whose places are remembered, each some 100 kB. */
+  promptHeads: 32,
   /** Prompts whose regions are still to be told to telemetry. */
   regionTallies: 256,
   /** Tokens of a prompt above which its regions are told by the share of its text: finding them takes 20 ms and more. */

@@ -1,8 +1,9 @@
 /** Cuts a rendered chat into spans of one kind and message each. Offsets are UTF-16; the spans tile the text. */
 import { type ChatTemplate, renderChat } from '../model/chat-template.js';
 import type { EngineMessage, EngineTool } from '../request/engine-body.js';
-import { type FoundMark, hasMarkCharacters, markChat, stripMarks } from './marks.js';
-import { openingBefore, type TurnFrames, turnFrames } from './turn-frames.js';
+import { type FoundMark, hasMarkCharacters, type MarkedPart, markChat, stripMarks } from './marks.js';
+import { quickLook } from './quick-look.js';
+import { framedFor, openingBefore, type TurnFrames, turnFrames } from './turn-frames.js';
 import type { RegionKind } from './types.js';
 
 export interface TextSpan {
@@ -23,9 +24,27 @@ export interface RenderedChat {
   specialStarts: readonly number[];
 }
 
+/** Where contents and tools stand in the text. */
+export interface Look {
+  /** In order; calls may be left out where their message has a content before them. */
+  contents: readonly TextSpan[];
+  tools: TextSpan | null;
+}
+
 /** Null when the template reacted to being looked at, so that exact places are not known. */
 export function chatSpans(chat: RenderedChat): TextSpan[] | null {
   if (hasMarkCharacters(chat.text)) return null;
+  const look = quickLook(chat, markedLook) ?? markedLook(chat);
+  return look === null ? null : spansOf(look, chat);
+}
+
+/** The spans that follow from a look: the template's own text goes to its neighbours. */
+export function spansOf({ contents, tools }: Look, chat: RenderedChat): TextSpan[] {
+  return joinSpans(paintTools(tileSpans(contents, chat), tools));
+}
+
+/** Looks by rendering the chat with marks, and once more without tools. */
+export function markedLook(chat: RenderedChat): Look | null {
   // Where a template shows its tools in another form than as text, their marks are not found again.
   const marks = foundMarks(chat, chat.tools) ?? foundMarks(chat, []);
   if (marks === null) return null;
@@ -34,8 +53,8 @@ export function chatSpans(chat: RenderedChat): TextSpan[] | null {
     chat.text,
     marks.filter((mark) => !isTool(mark)),
   );
-  const tiles = tileSpans(contents, chat);
-  return joinSpans(paintTools(tiles, toolSpan(chat, [...contents, ...tiles], marks.filter(isTool))));
+  const borders = [...contents, ...tileSpans(contents, chat)];
+  return { contents, tools: toolSpan(chat, borders, marks.filter(isTool)) };
 }
 
 /** Null when the marked chat is not the chat with marks. */
@@ -50,8 +69,12 @@ function foundMarks(chat: RenderedChat, marked: readonly EngineTool[]): FoundMar
 /** The whole content around each mark; where the template shortened it, as much as is left around the mark. */
 function contentSpans(text: string, marks: readonly FoundMark[]): TextSpan[] {
   const spans: TextSpan[] = [];
+  // Some templates name the call again before its result.
+  const seen = new Set<MarkedPart>();
   let free = 0;
   for (const { part, position } of marks) {
+    if (seen.has(part)) continue;
+    seen.add(part);
     const start = Math.max(free, position - matchBefore(text, position, part.text, part.at));
     const end = Math.max(start, position + matchAfter(text, position, part.text, part.at));
     spans.push({ kind: part.kind, message: part.message, start, end });
@@ -107,11 +130,22 @@ function cutBetween(left: TextSpan, right: TextSpan, chat: RenderedChat, frames:
   return left.kind === 'reasoning' ? left.end : right.start;
 }
 
+/** Shorter openings may stand anywhere. */
+const TELLING_CHARS = 8;
+
 /** Where the turn of `right` begins: at its role's opening text, else where the turn before it ends. */
 function turnStart(left: TextSpan, right: TextSpan, chat: RenderedChat, frames: TurnFrames): number {
   const role = chat.messages[right.message]?.role ?? 'user';
-  const opening = openingBefore(chat.text, { from: left.end, to: right.start }, frames.openings[role]);
-  return opening > 0 ? right.start - opening : turnEnd(left, right.start, chat, frames);
+  const openings = frames.openings[role].map((text) => framedFor(text, chat.messages, right.message));
+  const opening = openingBefore(chat.text, { from: left.end, to: right.start }, openings);
+  if (opening > 0) return right.start - opening;
+  // A content the template wrote in another form begins earlier than what is left of it.
+  const gap = chat.text.slice(left.end, right.start);
+  const within = openings
+    .filter(({ length }) => length >= TELLING_CHARS)
+    .map((text) => gap.lastIndexOf(text));
+  const at = within.find((place) => place >= 0);
+  return at === undefined ? turnEnd(left, right.start, chat, frames) : left.end + at;
 }
 
 /**

@@ -7,10 +7,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { renderChat } from '../../src/model/chat-template.js';
 import type { LocalModel } from '../../src/model/local-model.js';
+import { quickLook } from '../../src/prompt/quick-look.js';
 import { SegmentCache } from '../../src/prompt/segment-cache.js';
 import { localPrompt } from '../../src/prompt/sources.js';
+import { markedLook, spansOf, type TextSpan } from '../../src/prompt/text-spans.js';
 import type { Region, RegionKind } from '../../src/prompt/types.js';
+import { engineChat } from '../../src/request/engine-body.js';
 import type { Block, CommonRequest, Message } from '../../src/request/types.js';
 import { chat, familyModel, LOOK, say, turn } from './support/requests.js';
 import { FAMILIES, type Family, specialsOf } from './support/templates.js';
@@ -193,7 +197,49 @@ function misplaced(model: LocalModel, { request, placed }: ReturnType<typeof wri
   return faults;
 }
 
+/** Both ways of looking at one request; null when the template refuses it. */
+function looks(
+  model: LocalModel,
+  request: CommonRequest,
+): { quick: TextSpan[] | null; marked: TextSpan[] | null } | null {
+  const chat = engineChat(request);
+  try {
+    const text = renderChat(model.template, { ...chat, addGenerationPrompt: true });
+    const { runs } = new SegmentCache(model.tokenizer, 1e6).encode(text);
+    const specialStarts = runs.filter(({ isSpecial }) => isSpecial).map(({ charStart }) => charStart);
+    const rendered = { ...chat, template: model.template, text, specialStarts };
+    const [quick, marked] = [quickLook(rendered, markedLook), markedLook(rendered)];
+    return {
+      quick: quick === null ? null : spansOf(quick, rendered),
+      marked: marked === null ? null : spansOf(marked, rendered),
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** Families whose turns the quick look must find; the others are looked at with marks. */
+const QUICK = ['qwen', 'llama3', 'glm', 'minimax', 'kimi'];
+
 describe.each(ALL)('%s', (name, family) => {
+  it('is looked at quickly with the same result as with marks', async () => {
+    const model = await familyModel(name.replace(/\W/g, '-'), family);
+    const counts = { quick: 0, all: 0 };
+    fc.assert(
+      fc.property(anyChat, (any) => {
+        const found = looks(model, written(any).request);
+        if (found === null) return;
+        counts.all += 1;
+        if (found.quick === null) return;
+        counts.quick += 1;
+        expect(found.quick).toEqual(found.marked);
+      }),
+      { numRuns: RUNS },
+    );
+    if (process.env['DYNAMO_SHOW'] !== undefined) console.log('QUICK', name, counts.quick, counts.all);
+    if (QUICK.includes(name)) expect(counts.quick).toBeGreaterThan(counts.all / 2);
+  });
+
   it('has every text in a region of its kind', async () => {
     const model = await familyModel(name.replace(/\W/g, '-'), family);
     let accepted = 0;
