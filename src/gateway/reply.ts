@@ -48,10 +48,11 @@ class StreamReply implements Reply {
   #headers: Headers;
   #control: StreamControl | undefined;
   #isPaused = false;
-  #isCorked = false;
   /** Annotations that still lead the answer. */
   #lead: string;
   #usage: Usage | null = null;
+  /** Text of this turn of the event loop. */
+  #pending = '';
   #isOver = false;
 
   constructor(options: HttpReplyOptions) {
@@ -86,7 +87,7 @@ class StreamReply implements Reply {
 
   fail(error: DynamoError): void {
     const { client, dialect, request } = this.#options;
-    if (client.response.headersSent) {
+    if (client.response.headersSent || this.#pending !== '') {
       this.#write(this.#encoder.push({ type: 'error', error }));
       this.#end();
       return;
@@ -104,26 +105,28 @@ class StreamReply implements Reply {
     clearInterval(this.#ping);
   }
 
+  /** Events of one read from the engine leave in one write: a system call costs more than all the rest of an event. */
   #write(text: string): void {
     const { response } = this.#options.client;
     if (this.#isOver || text === '' || response.destroyed) return;
-    if (!response.headersSent) response.writeHead(200, { ...STREAM_HEADERS, ...this.#headers });
+    if (this.#pending === '') process.nextTick(() => this.#flush());
+    this.#pending += text;
+  }
+
+  #flush(): void {
+    const { response } = this.#options.client;
+    const text = this.#pending;
+    this.#pending = '';
+    if (this.#isOver || text === '' || response.destroyed) return;
+    this.#begin();
     // Put off by every write: pings are for silence.
     this.#ping.refresh();
-    this.#cork();
     if (!response.write(text)) this.#pause();
   }
 
-  /** Events of one read from the engine leave in one system call: it costs more than all the rest of an event. */
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
+  #begin(): void {
     const { response } = this.#options.client;
-    response.cork();
-    process.nextTick(() => {
-      this.#isCorked = false;
-      response.uncork();
-    });
+    if (!response.headersSent) response.writeHead(200, { ...STREAM_HEADERS, ...this.#headers });
   }
 
   /** The client reads slower than the engine writes: the engine's socket waits, nothing piles up here. */
@@ -142,7 +145,12 @@ class StreamReply implements Reply {
 
   #end(): void {
     this.close();
-    this.#options.client.response.end();
+    const { response } = this.#options.client;
+    const text = this.#pending;
+    this.#pending = '';
+    if (response.destroyed) return;
+    this.#begin();
+    response.end(text);
   }
 }
 

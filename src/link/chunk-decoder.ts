@@ -3,6 +3,7 @@ import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { StopReason, StreamEvent, Usage } from '../request/types.js';
 import { engineError } from './engine-error.js';
+import { RepeatedChunk } from './repeated-chunk.js';
 import { ToolCalls } from './tool-calls.js';
 
 interface ChoiceState {
@@ -29,6 +30,8 @@ const REASONS = new Map<string, StopReason>([
 export class ChunkDecoder {
   readonly #worker: string;
   readonly #choices = new Map<number, ChoiceState>();
+  readonly #repeated = new RepeatedChunk();
+  #hasNoneFinished = true;
   #engineId = '';
   #isStarted = false;
   #isOver = false;
@@ -40,6 +43,8 @@ export class ChunkDecoder {
 
   push(data: string): StreamEvent[] {
     if (this.#isOver) return [];
+    const repeated = this.#repeated.read(data);
+    if (repeated !== null) return [repeated];
     if (data.trim() === '[DONE]') return this.#finishAll();
     let chunk: unknown;
     try {
@@ -49,7 +54,11 @@ export class ChunkDecoder {
     }
     if (!isFields(chunk)) return this.#fail(this.#bad('a chunk that is not an object'));
     if (isFailure(chunk)) return this.#fail(engineError({ worker: this.#worker, status: 0, body: chunk }));
-    return this.#chunk(chunk);
+    const events = this.#chunk(chunk);
+    // A usage in every chunk must be read in every chunk, and after a finish nothing of a choice counts.
+    if (!isFields(chunk['usage']) && this.#hasNoneFinished) this.#repeated.learn(data, events);
+    else this.#repeated.learn(data, []);
+    return events;
   }
 
   /** The bytes ended before `[DONE]`. */
@@ -114,6 +123,7 @@ export class ChunkDecoder {
     // Cut by its bound, a call may lack anything: the client is told `length` and knows.
     if (name !== 'length' && !this.#endCalls(state, out)) return;
     state.isFinished = true;
+    this.#hasNoneFinished = false;
     const mapped = REASONS.get(name) ?? 'stop';
     const stopSequence = typeof choice['stop_reason'] === 'string' ? choice['stop_reason'] : undefined;
     // A named tool_choice ends with `stop` in vLLM; for a client it is a tool call all the same.

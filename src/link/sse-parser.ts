@@ -73,6 +73,11 @@ export class SseParser {
       return;
     }
     const length = bytes.length > 0 && bytes[bytes.length - 1] === CR ? bytes.length - 1 : bytes.length;
+    if (length === 0) {
+      this.#isFirstLine = false;
+      this.#dispatch();
+      return;
+    }
     let line = bytes.toString('utf8', 0, length);
     if (this.#isFirstLine && line.startsWith('\uFEFF')) line = line.slice(1);
     this.#isFirstLine = false;
