@@ -75,6 +75,9 @@ export const LIMITS = {
   blockTokensDefault: 64,
   /** Bytes of tokenized prompt segments kept. A 200k-token conversation needs 0.8 MB. */
   segmentCacheBytes: 64 * 1024 * 1024,
+  /** Bodies remembered so that a next turn's is parsed from where it differs, and their bytes; parsed they take as much again. */
+  bodiesKept: 64,
+  bodyMemoBytes: 64 * 1024 * 1024,
   /** Conversations remembered so that their next turn costs what is new; one stack serves some dozen sessions. */
   conversationsKept: 128,
   /** Bytes of those: JSON, texts, tokens and hashes; a 200k-token conversation needs about 4 MB. */

@@ -10,12 +10,16 @@ export interface BodyBounds {
 }
 
 /** Rejects with `body_too_large`, `request_timeout`, `client_closed`, `unsupported` or `invalid_json`. */
-export async function readJson(request: IncomingMessage, bounds: BodyBounds): Promise<unknown> {
+export async function readJson(
+  request: IncomingMessage,
+  bounds: BodyBounds,
+  parse: (bytes: Buffer) => unknown = parseJson,
+): Promise<unknown> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw new DynamoError('unsupported', { detail: `A body in ${encoding} cannot be read; send it plain.` });
   }
-  return parseJson(await readBytes(request, bounds));
+  return parse(await readBytes(request, bounds));
 }
 
 /** Throws `invalid_json` without a word of the text. */

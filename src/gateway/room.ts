@@ -1,5 +1,6 @@
 /** What every handler of the gateway shares. */
 
+import type { BodyMemo } from './body-memo.js';
 import type { KeyRing } from './key-ring.js';
 import type { RegionTally } from './region-tally.js';
 import type { RequestNotes } from './request-notes.js';
@@ -9,6 +10,8 @@ import type { Warn } from './warn-once.js';
 
 export interface GatewayRoom {
   readonly deps: GatewayDeps;
+  /** Bodies parsed lately: a next turn's is parsed from where it differs. */
+  readonly bodies: BodyMemo;
   /** Who requests are from. */
   readonly keys: KeyRing;
   /** Answers of `/v1/responses` that can be gone on from. */

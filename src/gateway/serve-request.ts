@@ -24,9 +24,10 @@ import { type ErrorEncoder, sendError } from './send.js';
 /** Never rejects: the client gets every failure in its dialect, telemetry hears of it. */
 export function serveRequest(call: HttpCall, dialect: Dialect, room: GatewayRoom): Promise<void> {
   const bytesMax = room.deps.config.bodyBytes;
+  const parse = (bytes: Buffer): unknown => room.bodies.parse(bytes);
   return serveFrom(call, room, {
     encodeError: dialect.encodeError,
-    read: async () => ({ dialect, body: await readJson(call.request, { bytesMax }) }),
+    read: async () => ({ dialect, body: await readJson(call.request, { bytesMax }, parse) }),
   });
 }
 

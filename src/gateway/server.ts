@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkHeaders, checkHost, checkOrigin } from './access.js';
+import { BodyMemo } from './body-memo.js';
 import { DurableResponses } from './durable-responses.js';
 import { plainKey } from './key-policy.js';
 import { KeyRing } from './key-ring.js';
@@ -57,6 +58,7 @@ class HttpGateway implements Gateway {
       deps,
       keys,
       responses: responsesDir === undefined ? memory : new DurableResponses(responsesDir, { memory, warn }),
+      bodies: new BodyMemo(),
       notes: new RequestNotes(),
       regions: new RegionTally(deps.emit),
       running: this.#running,
