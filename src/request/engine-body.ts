@@ -21,10 +21,22 @@ export interface EngineTool {
   function: { name: string; description?: string; parameters: Record<string, unknown>; strict?: boolean };
 }
 
+/** By the turn they come from: a conversation's turns stay the same objects from request to request. */
+const written = new WeakMap<Message, readonly EngineMessage[]>();
+
 /** Messages in OpenAI form. A user turn with tool results becomes `tool` messages followed by the rest of the turn. */
 export function engineMessages(messages: readonly Message[]): EngineMessage[] {
   const out: EngineMessage[] = [];
-  for (const message of messages) addEngineMessages(message, out);
+  for (const message of messages) {
+    const known = written.get(message);
+    if (known !== undefined) {
+      out.push(...known);
+      continue;
+    }
+    const start = out.length;
+    addEngineMessages(message, out);
+    written.set(message, out.slice(start));
+  }
   return out;
 }
 

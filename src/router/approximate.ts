@@ -14,6 +14,9 @@ interface Believed {
   doesReport: boolean;
 }
 
+/** Share of the lifetime within which a second use is the same use. */
+const TOUCH_SHARE = 1 / 64;
+
 /** What one request entered; given back when it never ran. */
 export interface Entered {
   lane: Lane;
@@ -67,6 +70,10 @@ export class ApproximateFeed {
     const expiresAt = this.#clock.now() + believed.lifetimeMs;
     const words = wordsOf(sequence);
     let known = sequence.length;
+    // Whoever touches a block touches all before it: when the last was just touched, nothing is to be done.
+    const last = believed.blocks.expiryOf(words, sequence.length - 1);
+    if (last !== undefined && Math.abs(last - expiresAt) <= believed.lifetimeMs * TOUCH_SHARE)
+      return { lane, sequence, expiresAt, known };
     // Deepest first: what must go goes from the tail of a prompt.
     for (let at = sequence.length - 1; at >= 0; at--) {
       if (!believed.blocks.touch(words, at, expiresAt)) known = at;

@@ -32,14 +32,33 @@ export class ReachableSet {
   /** Blocks of the longest prefix seen before. */
   prefix(sequence: BigUint64Array): number {
     const words = wordsOf(sequence);
-    let blocks = 0;
-    while (blocks < sequence.length && this.#seen.has(words, blocks)) blocks += 1;
-    return blocks;
+    let low = 0;
+    let high = sequence.length;
+    // A block seen means all before it were, so the last one is found by halving.
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#seen.has(words, middle - 1)) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   addPrompt(sequence: BigUint64Array): void {
     const words = wordsOf(sequence);
-    for (let at = 0; at < sequence.length; at++) this.#seen.set(words, at);
+    // Those before a block that was added lately were added with it.
+    const known = this.#seen.isYoung(words, 0) ? this.#youngPrefix(words, sequence.length) : 0;
+    for (let at = known; at < sequence.length; at++) this.#seen.set(words, at);
+  }
+
+  #youngPrefix(words: Uint32Array, length: number): number {
+    let low = 1;
+    let high = length;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#seen.isYoung(words, middle - 1)) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   /** Blocks of an engine; those whose parent's place is unknown are left out. */

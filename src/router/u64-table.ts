@@ -42,6 +42,11 @@ export class U64Table {
     return true;
   }
 
+  /** Whether the key is held and would outlive the next forgetting. */
+  isYoung(words: Uint32Array, at: number): boolean {
+    return this.#young.read(words[at * 2] as number, words[at * 2 + 1] as number, undefined);
+  }
+
   set(words: Uint32Array, at: number, valueLow = 0, valueHigh = 0): void {
     this.#insert(words[at * 2] as number, words[at * 2 + 1] as number, valueLow, valueHigh);
   }

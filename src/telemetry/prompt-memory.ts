@@ -1,6 +1,6 @@
 /** The last prompts of each session, as far as is needed to say where the next one differs. No text is kept, only tokens. */
 import { LIMITS } from '../limits.js';
-import type { Block, CommonRequest } from '../request/types.js';
+import type { Block, CommonRequest, Message } from '../request/types.js';
 import type { Divergence } from './miss-cause.js';
 
 /** A run of prompt tokens of one kind; `message` counts from 0, -1 for tools and template text. */
@@ -97,7 +97,7 @@ export function remember(
     tokens: prompt.tokens,
     salt: hints.cacheSalt ?? '',
     toolsMark: `${tools.length}:${tools.map(({ name }) => name).join(',')}`,
-    messages: input.kind === 'chat' ? input.messages.map(({ role, blocks }) => markOf(role, blocks)) : [],
+    messages: input.kind === 'chat' ? input.messages.map(markOf) : [],
     worker,
     at,
   };
@@ -152,15 +152,22 @@ function hasAllMessages(before: RememberedPrompt, now: RememberedPrompt): boolea
   );
 }
 
+/** By the turn: most of a conversation's turns are the same objects in its next request. */
+const marks = new WeakMap<Message, MessageMark>();
+
 /** Cheap: lengths and both ends of each text, reasoning left out. */
-function markOf(role: string, blocks: readonly Block[]): MessageMark {
-  const parts: string[] = [role];
+function markOf(message: Message): MessageMark {
+  const known = marks.get(message);
+  if (known !== undefined) return known;
+  const parts: string[] = [message.role];
   let hasReasoning = false;
-  for (const block of blocks) {
+  for (const block of message.blocks) {
     if (block.type === 'thinking' || block.type === 'redacted_thinking') hasReasoning = true;
     else parts.push(blockMark(block));
   }
-  return { mark: parts.join('|'), hasReasoning };
+  const made = { mark: parts.join('|'), hasReasoning };
+  marks.set(message, made);
+  return made;
 }
 
 function blockMark(block: Exclude<Block, { type: 'thinking' | 'redacted_thinking' }>): string {
@@ -177,11 +184,28 @@ function blockMark(block: Exclude<Block, { type: 'thinking' | 'redacted_thinking
 }
 
 const EDGE = 8;
-const ends = (text: string): string => `${text.length}${text.slice(0, EDGE)}${text.slice(-EDGE)}`;
+/** A copy: a slice would keep the whole text in memory. */
+const ends = (text: string): string =>
+  Buffer.from(`${text.length}${text.slice(0, EDGE)}${text.slice(-EDGE)}`, 'utf16le').toString('utf16le');
 
+/** At memory speed: a conversation's next prompt has most of the one before. */
 function commonTokens(a: Uint32Array, b: Uint32Array): number {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < length && a[at] === b[at]) at += 1;
-  return at;
+  let low = 0;
+  let high = Math.min(a.length, b.length);
+  if (a === b || isSame(a, b, 0, high)) return high;
+  // The first difference lies after `low`, before `high`.
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (isSame(a, b, low, middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function isSame(a: Uint32Array, b: Uint32Array, start: number, end: number): boolean {
+  return Buffer.compare(bytesOf(a, start, end), bytesOf(b, start, end)) === 0;
+}
+
+function bytesOf({ buffer, byteOffset }: Uint32Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset + start * 4, (end - start) * 4);
 }

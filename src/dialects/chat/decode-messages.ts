@@ -13,6 +13,7 @@ import {
 import { lenientMark } from '../hints.js';
 import { imageFromUrl } from '../images.js';
 import { argumentText, freeformArguments } from '../tools.js';
+import { decodeTurnList } from '../turn-memo.js';
 import { TurnList } from '../turns.js';
 
 export function decodeChatMessages(body: Fields): Message[] {
@@ -20,7 +21,7 @@ export function decodeChatMessages(body: Fields): Message[] {
   if (list === undefined) throw invalid('messages', 'is required');
   if (list.length === 0) throw invalid('messages', 'must not be empty');
   const turns = new TurnList();
-  list.forEach((message, index) => {
+  decodeTurnList(list, turns, (message, index) => {
     const at = `messages[${index}]`;
     if (!isFields(message)) throw invalid(at, 'must be an object');
     addMessage(turns, message, `${at}.`);

@@ -1,6 +1,7 @@
 /** System prompt and messages of a Messages body as turns. */
 import type { Block, Message } from '../../request/types.js';
 import { type Fields, invalid, isFields, listField, requiredText } from '../fields.js';
+import { decodeTurnList } from '../turn-memo.js';
 import { TurnList } from '../turns.js';
 import type { DecodeContext } from '../types.js';
 import { decodeBlocks, textAndImages } from './decode-blocks.js';
@@ -12,7 +13,7 @@ export function decodeTurns(body: Fields, context: DecodeContext): Message[] {
   const list = listField(body, 'messages');
   if (list === undefined) throw invalid('messages', 'is required');
   if (list.length === 0) throw invalid('messages', 'must not be empty');
-  list.forEach((message, index) => {
+  decodeTurnList(list, turns, (message, index) => {
     const at = `messages[${index}]`;
     if (!isFields(message)) throw invalid(at, 'must be an object');
     addMessage(turns, message, `${at}.`, context);
