@@ -71,10 +71,11 @@ export function decide(
   const session = state.sessions.find(input.sessionId, sequence, seenBlocks);
   const request = requestOf(state, input, session);
   const typical = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
+  const now = state.clock.now();
   const isAnyMeasured = workers.some(({ prefillMsPerToken }) => prefillMsPerToken !== null);
   const candidates = workers.map((record) => ({
     ...candidateOf(state, input, record, { session, sequence }),
-    prefillMsPerToken: prefillSpeed(record, typical),
+    prefillMsPerToken: prefillSpeed(record, typical, now),
     isUntried: isAnyMeasured && record.prefillMsPerToken === null,
   }));
   const draw = {

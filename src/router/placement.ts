@@ -114,9 +114,10 @@ export class RoutedRequest implements Placement {
   #learn(outcome: Outcome): void {
     const { state, input } = this.#options;
     const { predictedTokens } = this.decision;
-    this.#record.measureService(state.clock.now() - this.#startedAt);
+    const now = state.clock.now();
+    this.#record.measureService(now - this.#startedAt);
     if (this.#firstTokenMs !== null && this.#isAlone) {
-      this.#record.measurePrefill(this.#firstTokenMs, outcome.promptTokens - outcome.cachedTokens);
+      this.#record.measurePrefill(this.#firstTokenMs, outcome.promptTokens - outcome.cachedTokens, now);
     }
     const { cachedTokens } = outcome;
     const { blockTokens } = input;

@@ -10,6 +10,8 @@ const SAMPLE_TOKENS = 64;
 const HALF_LIFE_TOKENS = 65_536;
 /** Workers whose speeds differ less than this factor are taken for equal: the difference is what else they ran. */
 const UNLIKE = 1.5;
+/** Time after which a speed nobody has seen again counts half, as a power: a worker that was slow once is tried again. */
+const HALF_LIFE_MS = 60_000;
 
 export class WorkerRecord {
   readonly worker: RouterWorker;
@@ -20,6 +22,8 @@ export class WorkerRecord {
   eligibleSince = Number.NEGATIVE_INFINITY;
   #prefillMs = 0;
   #prefillTokens = 0;
+  /** When prefill was last measured. */
+  measuredAt = Number.NEGATIVE_INFINITY;
   /** Measured milliseconds from dispatch to the end; null until then. */
   serviceMs: number | null = null;
 
@@ -33,10 +37,12 @@ export class WorkerRecord {
     return this.#prefillTokens === 0 ? null : this.#prefillMs / this.#prefillTokens;
   }
 
-  /** A prompt that met an idle prefill queue took `ms` for `uncachedTokens`. */
-  measurePrefill(ms: number, uncachedTokens: number): void {
+  /** A prompt that met an idle prefill queue took `ms` for `uncachedTokens`, until `now`. */
+  measurePrefill(ms: number, uncachedTokens: number, now: number): void {
     if (uncachedTokens < SAMPLE_TOKENS || ms <= 0) return;
-    const kept = 2 ** (-uncachedTokens / HALF_LIFE_TOKENS);
+    const age = (now - this.measuredAt) / HALF_LIFE_MS;
+    const kept = 2 ** (-uncachedTokens / HALF_LIFE_TOKENS - age);
+    this.measuredAt = now;
     this.#prefillMs = this.#prefillMs * kept + ms;
     this.#prefillTokens = this.#prefillTokens * kept + uncachedTokens;
   }
@@ -52,16 +58,33 @@ function mean(before: number, sample: number): number {
 
 /**
  * What a worker nobody has measured yet is taken for: the mean of the measured ones, which run the same model.
- * A fixed guess would make the new worker look a hundred times faster or slower than its neighbours.
+ * A fixed guess would make the new worker look a hundred times faster or slower than its neighbours. One that has not been
+ * seen for long counts less than those that have.
  */
 export function typicalPrefill(workers: Iterable<WorkerRecord>, fallback: number): number {
-  const measured = [...workers].flatMap(({ prefillMsPerToken }) => prefillMsPerToken ?? []);
-  return measured.length === 0 ? fallback : measured.reduce((sum, value) => sum + value, 0) / measured.length;
+  const measured = [...workers].filter(({ prefillMsPerToken }) => prefillMsPerToken !== null);
+  const newest = Math.max(...measured.map(({ measuredAt }) => measuredAt));
+  let sum = 0;
+  let weights = 0;
+  for (const { prefillMsPerToken, measuredAt } of measured) {
+    const weight = 2 ** ((measuredAt - newest) / HALF_LIFE_MS);
+    sum += weight * (prefillMsPerToken ?? 0);
+    weights += weight;
+  }
+  return weights === 0 ? fallback : sum / weights;
 }
 
-/** Milliseconds per prompt token to reckon with: the common figure unless this worker is clearly of another speed. */
-export function prefillSpeed({ prefillMsPerToken }: WorkerRecord, typical: number): number {
+/**
+ * Milliseconds per prompt token to reckon with: the common figure unless this worker is clearly of another speed. A worker
+ * that is taken for slow gets no requests, and so no chance to show otherwise: what was measured fades towards the common
+ * figure while it is not seen again.
+ */
+export function prefillSpeed(
+  { prefillMsPerToken, measuredAt }: Pick<WorkerRecord, 'prefillMsPerToken' | 'measuredAt'>,
+  typical: number,
+  now: number,
+): number {
   if (prefillMsPerToken === null) return typical;
-  const ratio = prefillMsPerToken / typical;
-  return ratio > UNLIKE || ratio < 1 / UNLIKE ? prefillMsPerToken : typical;
+  const ratio = (prefillMsPerToken / typical) ** (2 ** (-Math.max(0, now - measuredAt) / HALF_LIFE_MS));
+  return ratio > UNLIKE || ratio < 1 / UNLIKE ? ratio * typical : typical;
 }

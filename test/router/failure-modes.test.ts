@@ -122,6 +122,29 @@ describe('a hot worker', () => {
   });
 });
 
+describe('a worker measured slow once', () => {
+  it('is tried again, and when it is not slow it is used like the others', async () => {
+    const made = rig({ workers: [{ kvBlocks: 4_000 }, { kvBlocks: 4_000 }] });
+    let topic = 1;
+    const serve = async (msPerToken: (worker: string) => number) => {
+      const prompt = tokens(topic++, 20 * BLOCK);
+      const placement = await made.route(prompt, { sessionId: `s${topic}` });
+      made.clock.advance(prompt.length * msPerToken(placement.worker));
+      made.complete(placement, prompt, { cachedTokens: 0 });
+      return placement.worker;
+    };
+    // A neighbour on the machine slows w1 down for its first requests.
+    for (let n = 0; n < 6; n++) await serve((worker) => (worker === 'w1' ? 4 : 1));
+    const avoided = [];
+    for (let n = 0; n < 6; n++) avoided.push(await serve(() => 1));
+    expect(new Set(avoided)).toEqual(new Set(['w0']));
+    made.clock.advance(5 * 60_000);
+    const later: string[] = [];
+    for (let n = 0; n < 20; n++) later.push(await serve(() => 1));
+    expect(later.filter((worker) => worker === 'w1').length).toBeGreaterThan(5);
+  });
+});
+
 describe('a dead worker', () => {
   let gateway: TestGateway | undefined;
   afterEach(() => gateway?.close());
