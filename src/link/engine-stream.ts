@@ -53,6 +53,7 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
   }
 
   pause(): void {
+    if (this.#isOver) return;
     this.#isPaused = true;
     this.#controller?.pause();
   }
@@ -156,6 +157,14 @@ export class EngineStream implements Dispatcher.DispatchHandler, StreamControl {
         this.#controller?.abort(new Error('the receiver failed'));
       }
     }
+    if (this.#isOver) this.#release();
+  }
+
+  /** Nobody resumes a stream that is over; one left paused would keep its connection for ever. */
+  #release(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#controller?.resume();
   }
 }
 

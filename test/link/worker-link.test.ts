@@ -380,3 +380,30 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+describe('a stream that is over while its receiver is slow', () => {
+  it('gives its connection back', async () => {
+    const sockets = new Set<number | undefined>();
+    const { link } = await engineAnd((request, response) => {
+      sockets.add(request.socket.remotePort);
+      response.writeHead(200, SSE);
+      response.end(piece('a') + END);
+    });
+    for (let turn = 0; turn < 5; turn += 1) {
+      const ended = new Promise<void>((resolve) => {
+        const control = link.stream(
+          '/v1/chat/completions',
+          { model: 'm' },
+          {
+            onEvent: (event) => {
+              if (event.type === 'text') control.pause();
+              if (event.type === 'done') setImmediate(resolve);
+            },
+          },
+        );
+      });
+      await ended;
+    }
+    expect(sockets.size).toBeLessThan(3);
+  });
+});

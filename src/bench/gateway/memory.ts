@@ -35,24 +35,19 @@ export async function measureMemory(bench: Bench, requests: number): Promise<Mem
   let done = 0;
   const job = { connections: CONNECTIONS, requests, bodyBytes: BODY_BYTES, seed: SEED, url: bench.stack.url };
   const stop = new AbortController();
-  const sampler = (async () => {
+  const sample = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       const { memory } = await bench.stack.client.snapshot();
       samples.push({ requests: done, ...memory });
       await sleep(SAMPLE_MS, undefined, { signal: stop.signal }).catch(() => {});
     }
-  })();
-  const answer = await bench.driver
-    .run(
-      { kind: 'soak', ...job },
-      {
-        onProgress: (count) => {
-          done = count;
-        },
-      },
-    )
-    .finally(() => stop.abort());
-  await sampler;
+  };
+  const onProgress = (count: number): void => {
+    done = count;
+  };
+  const run = bench.driver.run({ kind: 'soak', ...job }, { onProgress }).finally(() => stop.abort());
+  // Together: a stack that no longer answers ends the run, and the benchmark ends its stack.
+  const [answer] = await Promise.all([run, sample()]);
   const { failures, wallSeconds } = answer as SoakMeasured;
   const second = samples.filter((sample) => sample.requests >= requests / 2);
   const slope = (pick: (sample: MemorySample) => number): number | null => {
