@@ -1,6 +1,8 @@
 /** What a running stack serves, asked over HTTP as any client would. */
 import { DynamoError } from '../errors.js';
-import { LIMITS } from '../limits.js';
+
+/** As long as any call of a command to the stack: an engine that computes on all cores makes both wait. */
+const ASK_TIMEOUT_MS = 10_000;
 
 export interface ServedModelFacts {
   model: string;
@@ -52,7 +54,7 @@ async function ask(url: string, apiKey: string | null): Promise<Response> {
     return await fetch(url, {
       headers,
       redirect: 'error',
-      signal: AbortSignal.timeout(LIMITS.probeTimeoutMs),
+      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
     });
   } catch (error) {
     const cause = (error as Error).cause;
