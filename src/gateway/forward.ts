@@ -48,6 +48,7 @@ export function routeInput(
     ...(hints.osl === undefined ? {} : { osl: hints.osl }),
     // Unnamed conversations the router tells apart by their blocks, more exactly than by how they begin.
     ...(session === undefined || session.isDerived ? {} : { sessionId: session.id }),
+    ...(session?.isFinal === true ? { isFinal: true } : {}),
     ...(hints.workerPin === undefined ? {} : { workerPin: hints.workerPin }),
     ...(exclude.length === 0 ? {} : { exclude }),
   };

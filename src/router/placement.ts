@@ -138,7 +138,10 @@ export class RoutedRequest implements Placement {
     this.#booking.release();
     const contextBlocks = this.#contextBlocks(outputTokens ?? 0);
     const answered = outputTokens === null ? null : { worker: this.worker, outputTokens, contextBlocks };
-    if (this.#session !== undefined) state.sessions.ended(this.#session, answered);
+    if (this.#session !== undefined) {
+      state.sessions.ended(this.#session, answered);
+      if (this.#options.input.isFinal === true) state.sessions.forget(this.#session);
+    }
     this.#options.onLoad(this.#record);
     this.#options.onRoom();
   }

@@ -116,6 +116,13 @@ export class SessionBook {
     session.contextBlocks = answered.contextBlocks;
   }
 
+  /** Its client said that it is over: its context is nobody's any more, unless a request of it still runs. */
+  forget(session: Session): void {
+    if (session.running > 0) return;
+    this.#retire(session);
+    this.#sessions.delete(session.key);
+  }
+
   /** Context blocks that live on a worker, those of `except` left out. */
   liveBlocks(worker: WorkerId, except: Session | undefined): number {
     this.#expire();

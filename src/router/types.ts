@@ -170,6 +170,8 @@ export interface RouteInput {
   priority: number;
   strictPriority: number;
   sessionId?: string;
+  /** The client said that the session ends with this request. */
+  isFinal?: boolean;
   /** Worker the client insists on. */
   workerPin?: WorkerId;
   /** Workers that already failed this request. */

@@ -48,6 +48,20 @@ describe('sessions', () => {
     expect([sessions.liveBlocks('a', undefined), sessions.liveBlocks('b', undefined)]).toEqual([0, 11]);
   });
 
+  it('that are over hold no context and are known no more, once nothing of them runs', () => {
+    const { sessions } = book();
+    const start = () => sessions.started(sessions.named('s'), 's', none, { worker: 'a', contextBlocks: 10 });
+    const session = start();
+    start();
+    if (session === undefined) throw new Error('no session');
+    sessions.ended(session, { worker: 'a', outputTokens: 5, contextBlocks: 10 });
+    sessions.forget(session);
+    expect(sessions.liveBlocks('a', undefined)).toBe(10);
+    sessions.ended(session, { worker: 'a', outputTokens: 5, contextBlocks: 10 });
+    sessions.forget(session);
+    expect([sessions.liveBlocks('a', undefined), sessions.named('s')]).toEqual([0, undefined]);
+  });
+
   it('a side question does not move a long conversation; a second short prompt does', () => {
     const { sessions } = book();
     const session = sessions.started(undefined, 's', none, { worker: 'a', contextBlocks: 100 });
