@@ -29,6 +29,9 @@ describe.each<[Wire, readonly Agent[]]>([
   ['parsed', AGENTS],
   ['minimax-m2', AGENTS.slice(0, 2)],
   ['qwen3-coder', AGENTS.slice(1, 3)],
+  ['hermes', AGENTS.slice(3)],
+  ['deepseek', AGENTS.slice(2, 3)],
+  ['harmony', AGENTS.slice(0, 2)],
 ])('an engine that answers in %s', (wire, agents) => {
   beforeAll(async () => {
     engine = await startEngine({ contextTokens: 202_752, wire });
@@ -85,6 +88,11 @@ function expectBodies(agent: Agent): void {
   expect(turns.length, agent.name).toBe(4);
   const { messages } = turns.at(-1)?.body ?? { messages: [] };
   expect(messages.filter(({ role }) => role === 'tool')).toHaveLength(3);
+  // The template shows it again, and the engine has it in its cache.
+  const reasoning = messages.flatMap(({ role, reasoning_content: text }) =>
+    role === 'assistant' ? [text] : [],
+  );
+  expect(reasoning).toEqual([1, 2, 3].map((step) => `Step ${step} of <3>.`));
   expect(JSON.stringify(messages)).not.toMatch(/<think>|<tool_call>|minimax:tool_call/);
   expect(JSON.stringify(messages)).not.toMatch(/sk-other|USER-MEMORY/);
 }

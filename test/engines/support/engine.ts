@@ -12,7 +12,7 @@ import { type Call, deltasOf, finishReason, type Turn, type Wire } from './wire.
 /** The chat-completions body the gateway sends. */
 export interface EngineRequest {
   model: string;
-  messages: { role: string; content?: unknown; tool_calls?: { function: { name: string } }[] }[];
+  messages: { role: string; content?: unknown; reasoning_content?: string }[];
   tools?: { function: { name: string; parameters: unknown } }[];
   max_tokens?: number;
   [field: string]: unknown;

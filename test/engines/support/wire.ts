@@ -12,7 +12,9 @@ export interface Turn {
   calls?: readonly Call[];
 }
 
-export type Wire = 'parsed' | 'glm' | 'minimax-m2' | 'qwen3-coder';
+/** The way an engine writes an answer down. The raw ones are names of `--set parser.tools`. */
+export type Wire = 'parsed' | RawFormat;
+export type RawFormat = 'glm' | 'minimax-m2' | 'qwen3-coder' | 'hermes' | 'deepseek' | 'harmony';
 
 export interface Delta {
   role?: 'assistant';
@@ -55,20 +57,44 @@ function callDeltas({ name, args }: Call, index: number, id: string): Delta[] {
 }
 
 /** The text a model really writes when nobody parses it. */
-export function rawText({ thinking, text, calls = [] }: Turn, wire: Exclude<Wire, 'parsed'>): string {
+export function rawText(turn: Turn, format: RawFormat): string {
+  const { thinking, text, calls = [] } = turn;
+  if (format === 'harmony') return harmonyText(turn);
   const reasoning = thinking === undefined ? '' : `<think>${thinking}</think>\n`;
-  const written = calls.map((call) => RAW[wire](call)).join('\n');
-  const wrapped =
-    wire === 'minimax-m2' && written !== ''
-      ? `<minimax:tool_call>\n${written}\n</minimax:tool_call>`
-      : written;
-  return [reasoning + (text ?? ''), wrapped].filter((part) => part !== '').join('\n');
+  const written = calls.length === 0 ? '' : AROUND[format](calls.map((call) => RAW[format](call)));
+  return [reasoning + (text ?? ''), written].filter((part) => part !== '').join('\n');
 }
+
+/** gpt-oss: reasoning, words and calls are messages on channels. */
+function harmonyText({ thinking, text, calls = [] }: Turn): string {
+  const messages = [
+    ...(thinking === undefined ? [] : [`<|channel|>analysis<|message|>${thinking}<|end|>`]),
+    ...(text === undefined ? [] : [`<|channel|>final<|message|>${text}<|end|>`]),
+    ...calls.map(
+      ({ name, args }) =>
+        `<|channel|>commentary to=functions.${name} <|constrain|>json<|message|>${JSON.stringify(args)}<|call|>`,
+    ),
+  ];
+  return messages.join('<|start|>assistant');
+}
+
+type Tagged = Exclude<RawFormat, 'harmony'>;
+const lines = (calls: string[]): string => calls.join('\n');
+const AROUND: Record<Tagged, (calls: string[]) => string> = {
+  glm: lines,
+  'qwen3-coder': lines,
+  hermes: lines,
+  'minimax-m2': (calls) => `<minimax:tool_call>\n${lines(calls)}\n</minimax:tool_call>`,
+  deepseek: (calls) => `<｜tool▁calls▁begin｜>${calls.join('')}<｜tool▁calls▁end｜>`,
+};
 
 /** Strings stand as they are, everything else as JSON, as these models' templates teach them. */
 const plain = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-const RAW: Record<Exclude<Wire, 'parsed'>, (call: Call) => string> = {
+const RAW: Record<Tagged, (call: Call) => string> = {
+  hermes: ({ name, args }) => `<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`,
+  deepseek: ({ name, args }) =>
+    `<｜tool▁call▁begin｜>${name}<｜tool▁sep｜>${JSON.stringify(args)}<｜tool▁call▁end｜>`,
   glm: ({ name, args }) => {
     const lines = Object.entries(args).map(
       ([key, value]) => `<arg_key>${key}</arg_key>\n<arg_value>${plain(value)}</arg_value>\n`,
