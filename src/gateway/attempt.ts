@@ -119,6 +119,7 @@ class Run {
     if (!this.#isWhole) this.#count(event);
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'finish' && event.choice === 0) this.#reason = event.reason;
+    if (this.#isSpareCall(event)) return;
     try {
       reply.push(event);
     } catch (error) {
@@ -127,6 +128,17 @@ class Run {
       return;
     }
     if (event.type === 'done') this.#finish();
+  }
+
+  /** A client that takes one call at a time gets the first, as from vLLM; not every engine holds to it. */
+  #isSpareCall(event: StreamEvent): boolean {
+    const { request, deps } = this.#job;
+    if (request.parallelToolCalls || !('index' in event) || event.index === 0) return false;
+    if (event.type === 'tool_start') {
+      const message = `a call of ${event.name} beside another was left out: the client takes one at a time`;
+      deps.emit({ type: 'warning', code: 'call_dropped', message, request: request.id });
+    }
+    return true;
   }
 
   #count(event: StreamEvent): void {
