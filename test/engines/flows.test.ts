@@ -165,8 +165,11 @@ describe('compaction', () => {
   };
   const SUMMARY = /CHECKPOINT COMPACTION|create a detailed summary|<conversation>/;
 
-  it.each(AGENTS)('by $package comes in time, is known as such and lets the job go on', async (agent) => {
-    const { contextTokens, steps } = WINDOWS[agent.name];
+  /** Runs a job of that many readings in that window, to its end. */
+  async function readAll(
+    agent: Agent,
+    { contextTokens, steps }: { contextTokens: number; steps: number },
+  ): Promise<void> {
     await open(contextTokens);
     const project = place.project();
     writeFileSync(path.join(project, 'big.txt'), 'lorem ipsum dolor sit amet 0123456789\n'.repeat(800));
@@ -183,6 +186,16 @@ describe('compaction', () => {
     const roles = (await explained()).map(({ request }) => request.session?.role);
     expect(roles).toContain('compact');
     for (const { promptTokens } of engine.served) expect(promptTokens).toBeLessThan(contextTokens);
+  }
+
+  it.each(AGENTS)('by $package comes in time, is known as such and lets the job go on', async (agent) => {
+    await readAll(agent, WINDOWS[agent.name]);
     await expectNoneRefused();
+  });
+
+  it('by Claude Code comes after a refusal in its words, where its own reserve is too large for the window', async () => {
+    await readAll(AGENTS[0] as Agent, { contextTokens: 48_000, steps: 6 });
+    const { requests } = await place.snapshot();
+    expect(requests).toMatchObject({ rejected: 1, failed: 0, cancelled: 0 });
   });
 });
