@@ -96,5 +96,6 @@ function entryBytes(text: string, tokens: Uint32Array): number {
 
 /** V8 keeps a slice's whole parent alive; a key must not hold the prompt it was cut from. UTF-16 keeps lone surrogates. */
 export function ownCopy(text: string): string {
-  return Buffer.from(text, 'utf16le').toString('utf16le');
+  const encoding = Buffer.byteLength(text) === text.length ? 'latin1' : 'utf16le';
+  return Buffer.from(text, encoding).toString(encoding);
 }

@@ -17,30 +17,40 @@ export function fastEncoder(
   const merges = MergeTable.create(vocabulary);
   if (merges === null) return null;
   const words = new WordTable((word) => merges.encode(word));
+  // Written by each call and read before it returns; a call that needs more leaves more to the next.
+  let bytes = Buffer.alloc(SCRATCH_BYTES);
+  let out = new Uint32Array(SCRATCH_BYTES);
   return (text) => {
-    const bytes = Buffer.byteLength(text);
-    // One token stands for a byte at least.
-    const out = new Uint32Array(bytes + (isComposed && bytes !== text.length ? text.length * 3 : 0));
-    if (bytes === text.length)
-      return out.slice(0, encodeAscii(Buffer.from(text, 'latin1'), rule, words, out, 0));
+    const size = Buffer.byteLength(text);
+    // One token stands for a byte at least; composing may take three bytes more for a character.
+    const most = size + (isComposed && size !== text.length ? text.length * 3 : 0);
+    if (most > out.length) out = new Uint32Array(most);
+    if (size > bytes.length) bytes = Buffer.alloc(size);
     let length = 0;
-    for (const { part, isAscii } of partsOf(text)) {
+    for (const { part, isAscii } of size === text.length ? [{ part: text, isAscii: true }] : partsOf(text)) {
       length = isAscii
-        ? encodeAscii(Buffer.from(part, 'latin1'), rule, words, out, length)
+        ? encodeAscii(bytes, bytes.write(part, 0, 'latin1'), rule, words, out, length)
         : encodeOther(isComposed ? part.normalize('NFC') : part, rule, words, out, length);
     }
-    return out.slice(0, length);
+    const ids = out.slice(0, length);
+    if (out.length > SCRATCH_MAX) out = new Uint32Array(SCRATCH_BYTES);
+    if (bytes.length > SCRATCH_MAX) bytes = Buffer.alloc(SCRATCH_BYTES);
+    return ids;
   };
 }
 
+/** Bytes worked on at first, and kept for the next text at most. */
+const SCRATCH_BYTES = 64 * 1024;
+const SCRATCH_MAX = 4 * 1024 * 1024;
+
 function encodeAscii(
   text: Uint8Array,
+  end: number,
   rule: SplitRule,
   words: WordTable,
   out: Uint32Array,
   from: number,
 ): number {
-  const end = text.length;
   let length = from;
   for (let at = 0; at < end; ) {
     const next = rule.scan(text, at, end);
