@@ -101,7 +101,7 @@ export default class Up extends BaseCommand {
     const record = flags.record === undefined ? {} : { record: recordFolder(flags.record) };
     const { runUp } = await import('../src/stack/run-up.js');
     const keys = await this.#keys(flags['api-keys']);
-    await this.#fetchModel(resolved.plan, name);
+    const plan = await this.#fetchModel(resolved.plan, name);
     const { plainLine } = await import('../src/tui/plain-line.js');
     const wantsScreen = !flags['no-tui'] && process.stdout.isTTY === true && process.stdin.isTTY === true;
     const terminal = { stdin: process.stdin, stdout: process.stdout, mode: 'up' as const };
@@ -109,7 +109,7 @@ export default class Up extends BaseCommand {
       spec: {
         name,
         paths: this.paths,
-        plan: resolved.plan,
+        plan,
         host: flags.host ?? settings.host ?? '127.0.0.1',
         port: flags.port ?? settings.port ?? 8000,
         // oclif hands over a text where a repeatable flag comes from the environment.
@@ -158,11 +158,14 @@ export default class Up extends BaseCommand {
     this.print(planText(plan, host));
   }
 
-  /** The model's file, before anything is started: fetched with progress, or verified. */
-  async #fetchModel(plan: Plan, name: string): Promise<void> {
+  /** Engine and model file, before anything is started: the one found, the other fetched with progress or verified. */
+  async #fetchModel(plan: Plan, name: string): Promise<Plan> {
+    const { adapterOf } = await import('../src/stack/adapters.js');
     const { ensureModel } = await import('../src/stack/ensure-model.js');
     const { refuseRunning } = await import('../src/stack/run-up.js');
     refuseRunning(name, this.paths);
-    await ensureModel(plan, modelsDir(this.paths));
+    const located = (await adapterOf(plan.engine).locate?.(plan, this.paths.data)) ?? plan;
+    await ensureModel(located, modelsDir(this.paths));
+    return located;
   }
 }

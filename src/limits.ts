@@ -228,6 +228,10 @@ export const LIMITS = {
   logprobsTop: 20,
   /** Time for converting a model file to another tensor type: 0.5 s for 135 M parameters, minutes for 8 B. */
   requantizeMs: 1_800_000,
+  /** Time for converting a model file to the form of another engine: 30 s for 135 M parameters, minutes for 8 B. */
+  convertMs: 1_800_000,
+  /** Output of one installer kept to find its complaint. */
+  installOutputChars: 4 * 1024 * 1024,
   /** Tokens one request may bias. */
   logitBiasMax: 1_024,
   /** Bytes of pages that wait to be written to one tier; more are dropped and counted. */

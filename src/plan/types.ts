@@ -72,6 +72,8 @@ export interface WorkerPlan {
   };
   /** Concurrent sequences, each with a whole context of KV memory (embedded engine). */
   slots?: number;
+  /** Processors it computes on, by number (vLLM without GPUs). */
+  cpus?: number[];
 }
 
 /** A tier of pages below the engines' own memory. */
@@ -121,6 +123,8 @@ export interface Plan {
   engineEnv?: Record<string, string>;
   /** Oldest engine release the variant works with. */
   minEngineVersion?: string | null;
+  /** The engine's program as it was found on this host; absent in a plan that is only printed. */
+  program?: { file: string; version: string | null };
   /** Folder or file with the tokenizer and chat template of a model whose own file is not at hand. */
   tokenizer?: string;
   /** Tensor type the embedded engine converts the model to at first use; null keeps the file as it is. */

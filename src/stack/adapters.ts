@@ -3,7 +3,7 @@ import { embeddedAdapter } from '../engines/embedded/adapter.js';
 import { externalAdapter } from '../engines/external/adapter.js';
 import { simulatorAdapter } from '../engines/simulator/adapter.js';
 import type { EngineAdapter } from '../engines/types.js';
-import { vllmCommand } from '../engines/vllm/command.js';
+import { vllmAdapter } from '../engines/vllm/adapter.js';
 import { DynamoError } from '../errors.js';
 import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
 
@@ -11,6 +11,7 @@ const ADAPTERS: Partial<Record<EngineName, EngineAdapter>> = {
   embedded: embeddedAdapter,
   external: externalAdapter,
   simulator: simulatorAdapter,
+  vllm: vllmAdapter,
 };
 
 /** The adapter of an engine; `engine_missing` for one that is planned for but cannot be started here. */
@@ -27,5 +28,5 @@ export function adapterOf(engine: EngineName): EngineAdapter {
 
 /** Argv and environment of a worker, for printing as well as for starting. */
 export function commandOf(plan: Plan, worker: WorkerPlan): Pick<WorkerPlan, 'file' | 'args' | 'env'> {
-  return plan.engine === 'vllm' ? vllmCommand(plan, worker) : adapterOf(plan.engine).command(plan, worker);
+  return adapterOf(plan.engine).command(plan, worker);
 }

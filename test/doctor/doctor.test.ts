@@ -83,7 +83,7 @@ describe('engines', () => {
     const python = path.join(dir, 'python3');
     const env = program('vllm', `#!${python}\nraise SystemExit("started")\n`);
     program('python3', '#!/bin/sh\necho 0.32.0\n');
-    const checks = await engineChecks(env);
+    const checks = await engineChecks(path.join(dir, 'data'), env);
     expect(checks.find(({ id }) => id === 'vllm')?.found).toBe(`0.32.0 (${path.join(dir, 'vllm')})`);
     expect(checks.find(({ id }) => id === 'sglang')?.found).toBe('not installed');
     expect(checks.find(({ id }) => id === 'embedded')?.status).toBe('ok');

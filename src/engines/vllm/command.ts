@@ -2,6 +2,12 @@
 import type { EventEndpoints, Plan, WorkerPlan } from '../../plan/types.js';
 
 /**
+ * Time from the start of a worker to its first answer. Weights of 700 GB take half an hour from a slow disk, and two
+ * hours where vLLM fetches them first.
+ */
+export const READY_TIMEOUT_MS = 3 * 3_600_000;
+
+/**
  * The complete command line. Before the stack has chosen sockets the printed plan shows where they will be.
  * Flags are those of vLLM 0.16-0.32; `minEngineVersion` of the plan says what the model itself needs.
  */
@@ -56,10 +62,14 @@ function plannedEndpoints(id: string): EventEndpoints {
 function vllmEnv(plan: Plan, worker: WorkerPlan): Record<string, string> {
   return {
     ...(worker.gpus.length > 0 ? { CUDA_VISIBLE_DEVICES: worker.gpus.join(',') } : {}),
+    // `auto` puts the thread of every worker on the same processor.
+    ...(worker.cpus === undefined ? {} : { VLLM_CPU_OMP_THREADS_BIND: worker.cpus.join(',') }),
     // Workers that share a disk tier must name equal blocks equally; older releases seed their hashes with it.
     PYTHONHASHSEED: '0',
     // Nothing leaves this machine unasked.
     VLLM_NO_USAGE_STATS: '1',
+    // Its own limit, ten minutes, is shorter than large models take; ours holds.
+    VLLM_ENGINE_READY_TIMEOUT_S: String(READY_TIMEOUT_MS / 1_000),
     ...plan.engineEnv,
   };
 }
