@@ -79,7 +79,8 @@ describe('a client that is slow', () => {
   });
 
   it('with its body is closed, and others are served meanwhile', async () => {
-    const socket = await open(HASTY);
+    // Long enough for the other client's whole request on a busy machine.
+    const socket = await open({ config: { arrival: { headersMs: 800, bodyMs: 800, checkMs: 20 } } });
     socket.write(post('/v1/chat/completions', '', 'content-length: 1000'));
     const trickle = setInterval(() => socket.write(' '), 10);
     const other = await gateway.post('/v1/chat/completions', CHAT);

@@ -257,6 +257,7 @@ describe('KV feed', () => {
     await first.close();
     const second = await new ZmqEngine().start(endpoints);
     open.push(second);
+    await second.subscribed();
     await second.publish(0, store(7));
     await until(() => expect(told).toEqual(['+gpu root 1', '+gpu 1 2', 'dropped', '+gpu root 7']));
     expect(feed.stats().resyncs).toBe(1);
