@@ -53,6 +53,7 @@ async function ask(
     env: {
       PATH: process.env['PATH'],
       HOME: path.join(scratch, 'home'),
+      TMPDIR: path.join(scratch, 'home'),
       ANTHROPIC_BASE_URL: stack.url,
       ANTHROPIC_AUTH_TOKEN: 'unused',
       ANTHROPIC_SMALL_FAST_MODEL: 'smollm2',

@@ -84,6 +84,7 @@ describe('Claude Code without `launch`', () => {
         env: {
           PATH: process.env['PATH'] ?? '',
           HOME: `${place.dir}/tmp`,
+          TMPDIR: `${place.dir}/tmp`,
           ANTHROPIC_BASE_URL: place.url,
           ANTHROPIC_AUTH_TOKEN: KEY,
           ANTHROPIC_MODEL: MODEL,

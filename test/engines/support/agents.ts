@@ -93,6 +93,9 @@ export async function installAgent(agent: Agent): Promise<string> {
   if (existsSync(path.join(bin, agent.name))) return bin;
   mkdirSync(dir, { recursive: true });
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
-  await execa('npm', ['install', '--prefix', dir, ...quiet, agent.package]);
+  // Install scripts run the agent, which leaves folders of its own in the temporary one.
+  const env = { TMPDIR: path.join(dir, 'tmp') };
+  mkdirSync(env.TMPDIR);
+  await execa('npm', ['install', '--prefix', dir, ...quiet, agent.package], { env });
   return bin;
 }
