@@ -22,7 +22,10 @@ export default class RecipeList extends BaseCommand {
     const here = await probeHost({ dataDir: this.paths.data });
     const host = flags.hardware === undefined ? here : describedHost(flags.hardware, here);
     const entries = await listRecipes({ userDir: path.join(this.paths.config, 'recipes') });
-    const verdicts = judgeRecipes(entries, host);
+    const { missingVllm } = await import('../../src/engines/vllm/find-program.js');
+    // What is installed on another box is not known here.
+    const missing = flags.hardware === undefined ? await missingVllm(this.paths.data) : {};
+    const verdicts = judgeRecipes(entries, host, missing);
     if (flags.json) this.printJson(verdicts);
     else this.print(recipeListText(verdicts));
   }

@@ -13,7 +13,7 @@ const GPU_RESERVE_BYTES = 4 * GIB;
 const EMBEDDED_RESERVE_BYTES = 96 * MIB;
 
 /** Share of the free memory that workers may take: the page cache must keep the model file. */
-const FREE_SHARE_MAX = 0.8;
+export const FREE_SHARE_MAX = 0.8;
 
 /** A worker with a single slot serves one request at a time and evicts every conversation. */
 export const SLOTS_MIN = 2;

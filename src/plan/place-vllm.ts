@@ -2,6 +2,7 @@
 import type { Recipe, VllmVariant } from '../recipes/schema.js';
 import { soldGb } from './hardware.js';
 import { contextOf, type GpuRoom, gpuRoom, gpuUtilization } from './memory.js';
+import { isCpuVariant, placeVllmCpu } from './place-vllm-cpu.js';
 import { bareWorker, type Placement, type PlacementWishes } from './placement.js';
 import type { GpuInfo, HostSnapshot } from './types.js';
 import { formatBytes, formatCount } from './units.js';
@@ -12,6 +13,10 @@ export function placeVllm(
   host: HostSnapshot,
   wishes: PlacementWishes,
 ): Placement {
+  if (isCpuVariant(variant)) {
+    const placed = placeVllmCpu(recipe, variant, host, wishes);
+    return placed.ok ? { ...placed, engineArgs: [...placed.engineArgs, ...flagsOf(variant)] } : placed;
+  }
   const perWorker = variant.parallel.tp;
   if (host.gpus.length === 0) return { ok: false, reason: `${needs(variant)}, this host has no GPU` };
   if (host.platform !== 'linux')
@@ -42,10 +47,15 @@ export function placeVllm(
   };
 }
 
-/** `{tool-call-parser: glm47, trust-remote-code: true}` → argv; `false` leaves a flag out. */
 function engineArgs({ parallel, args }: VllmVariant): string[] {
   const flags = ['--tensor-parallel-size', String(parallel.tp)];
   if (parallel.ep) flags.push('--enable-expert-parallel');
+  return [...flags, ...flagsOf({ args })];
+}
+
+/** `{tool-call-parser: glm47, trust-remote-code: true}` → argv; `false` leaves a flag out. */
+function flagsOf({ args }: Pick<VllmVariant, 'args'>): string[] {
+  const flags: string[] = [];
   for (const [name, value] of Object.entries(args)) {
     if (value === false || value === 'false') continue;
     flags.push(`--${name}`);

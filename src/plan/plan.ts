@@ -69,11 +69,16 @@ export function planOrThrow(result: PlanResult): Plan {
 
 /** Refusals of every variant, empty when at least one fits: for lists, where nothing is started. */
 export function refusalsOf(recipe: Recipe, host: HostSnapshot): Refusal[] {
-  const result = makePlan(recipe, host, {
+  const result = verdictOf(recipe, host);
+  return result.ok ? [] : result.refusals;
+}
+
+/** What would be started, without command lines. */
+export function verdictOf(recipe: Recipe, host: HostSnapshot): PlanResult {
+  return makePlan(recipe, host, {
     modelFile: (name) => ({ path: name, sha256: null }),
     commandOf: () => ({ file: '', args: [], env: {} }),
   });
-  return result.ok ? [] : result.refusals;
 }
 
 function wantedVariants(recipe: Recipe, { variant, engine, workers }: PlanOptions): Variant[] {
@@ -171,7 +176,9 @@ function otherNames(recipe: Recipe, servedModel: string): string[] {
 
 function modelRef(variant: Variant, { modelFile }: PlanOptions): ModelRef {
   const { checkpoint, revision } = variant;
-  if (variant.engine === 'vllm') return { kind: 'hub', id: checkpoint, revision };
+  // A name without an owner is one of the model catalogue.
+  if (variant.engine === 'vllm' && (variant.cpu === undefined || checkpoint.includes('/')))
+    return { kind: 'hub', id: checkpoint, revision };
   if (/\.gguf$/i.test(checkpoint)) return { kind: 'gguf', name: checkpoint, path: checkpoint, sha256: null };
   return { kind: 'gguf', name: checkpoint, ...modelFile(checkpoint) };
 }

@@ -1,5 +1,6 @@
 /** What this machine has, asked once. A host without a GPU starts no program for it. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -30,6 +31,7 @@ export async function probeHost({
     platform: process.platform,
     arch: process.arch,
     cpus: os.availableParallelism(),
+    ...allowedCpus(),
     cpuModel: os.cpus()[0]?.model.trim() ?? 'unknown',
     memoryBytes,
     freeMemoryBytes: Math.min(os.freemem(), memoryBytes),
@@ -38,6 +40,24 @@ export async function probeHost({
     nodeVersion: process.versions.node,
     diskFreeBytes,
   };
+}
+
+/** Numbers of the processors we may run on: a container may have been given 6 and 7. */
+function allowedCpus(): Pick<HostSnapshot, 'cpuIds'> {
+  try {
+    const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    return list === undefined ? {} : { cpuIds: cpuNumbers(list) };
+  } catch {
+    return {};
+  }
+}
+
+/** `0-2,6` → 0, 1, 2, 6. */
+export function cpuNumbers(list: string): number[] {
+  return list.split(',').flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last! - first! + 1 }, (_, index) => first! + index);
+  });
 }
 
 /** First executable of that name on PATH, null when there is none. Starts nothing. */

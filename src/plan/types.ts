@@ -17,6 +17,8 @@ export interface HostSnapshot {
   platform: NodeJS.Platform;
   arch: string;
   cpus: number;
+  /** Numbers of the processors this process may use, where the system says. */
+  cpuIds?: number[];
   cpuModel: string;
   memoryBytes: number;
   freeMemoryBytes: number;

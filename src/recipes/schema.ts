@@ -22,6 +22,7 @@ export const OWNED_ARGS: ReadonlyMap<string, string> = new Map([
   ['data-parallel-size', 'each replica is a worker of its own: use --workers'],
   ['max-model-len', 'use model.context or the variant’s context'],
   ['block-size', 'use block_tokens'],
+  ['kv-cache-memory-bytes', 'use cpu.kv_gib; on GPUs vLLM takes what is left'],
 ]);
 
 const name = z.string().regex(NAME, 'must be lower-case letters, digits, `.`, `_` or `-`');
@@ -115,7 +116,15 @@ const vllmVariant = z.strictObject({
   ...variantFields,
   engine: z.literal('vllm'),
   min_engine_version: z.string().regex(VERSION, 'must be a version like 0.19.1'),
-  hardware: z.array(hardware).min(1, 'must name at least one GPU family it runs on').max(32),
+  /** Processors instead of GPUs, one per worker (`dynamo engine install vllm --cpu`). */
+  cpu: z
+    .strictObject({
+      /** KV cache of one worker. */
+      kv_gib: positive,
+      /** Memory of one worker's processes beside weights and KV. */
+      process_gib: positive,
+    })
+    .optional(),
   parallel: parallel.default({ tp: 1, ep: false, dp: 1 }),
   args: z.record(z.string().regex(ARG_NAME, 'must be a flag without its dashes'), argValue).default({}),
 });
@@ -163,6 +172,10 @@ export const recipeSchema = z
         problem(['variants', index, 'context'], `must not exceed model.context (${recipe.model.context})`);
       }
       if (entry.engine !== 'vllm') return;
+      if (entry.cpu === undefined && entry.hardware.length === 0)
+        problem(['variants', index, 'hardware'], 'must name at least one GPU family it runs on');
+      if (entry.cpu !== undefined && entry.hardware.length > 0)
+        problem(['variants', index, 'cpu'], 'is for variants without `hardware`');
       if (recipe.model.kv === undefined) problem(['model', 'kv'], 'is needed by vllm variants');
       for (const [flag] of Object.entries(entry.args)) {
         const owner = OWNED_ARGS.get(flag);

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findProgram } from '../plan/probe.js';
+import { killGroup } from './kill-group.js';
 import { LineSplitter } from './log-lines.js';
 
 export interface ChildSpec {
@@ -57,7 +58,7 @@ export const spawnChild: SpawnChild = async (spec, onLine) => {
   return {
     pid: child.pid ?? null,
     terminate: () => signalGroup(child, 'SIGTERM'),
-    kill: () => signalGroup(child, 'SIGKILL'),
+    kill: () => endGroup(child),
     exited: waitForExit(child),
   };
 };
@@ -69,14 +70,21 @@ async function waitForExit(child: ChildProcess): Promise<ExitFacts> {
     child.once('exit', (code, signal) => resolve({ code, signal, error: null }));
   });
   // What the worker forked dies with it: it would hold GPU memory and the pipes.
-  signalGroup(child, 'SIGKILL');
+  endGroup(child);
   const timeout = AbortSignal.timeout(OUTPUT_GRACE_MS);
   const graceOver = new Promise<void>((resolve) =>
     timeout.addEventListener('abort', () => resolve(), { once: true }),
   );
   if (facts.error === null) await Promise.race([closed, graceOver]);
+  // Whatever was spared has had its time.
+  signalGroup(child, 'SIGKILL');
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
   return facts;
+}
+
+function endGroup(child: ChildProcess): void {
+  if (process.platform === 'win32') signalGroup(child, 'SIGKILL');
+  else if (child.pid !== undefined) killGroup(child.pid);
 }
 
 function signalGroup(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {

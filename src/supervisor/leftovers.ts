@@ -1,4 +1,5 @@
 /** Killing workers that outlived their stack: a `kill -9` gives nobody the time to stop them. */
+import { isTracker, killGroup, killNow } from './kill-group.js';
 import { allPids, environmentOf, type ProcessFacts, processFacts } from './process-facts.js';
 import type { ProcessEntry } from './types.js';
 
@@ -13,7 +14,7 @@ type Leftover = Pick<ProcessEntry, 'pid' | 'startTime' | 'commandLine' | 'mark'>
  * the pids that were killed. Does nothing without /proc.
  */
 export function reapLeftovers(entries: Leftover[]): number[] {
-  const killed = entries.filter(isOurs).flatMap(({ pid }) => killGroup(pid));
+  const killed = entries.filter(isOurs).flatMap(({ pid }) => killWithGroup(pid));
   const marks = new Set(entries.flatMap(({ mark }) => mark ?? []));
   return [...killed, ...killMarked(marks, new Set(killed))];
 }
@@ -42,14 +43,14 @@ function isSameCommand({ commandLine }: ProcessFacts, recorded: string): boolean
 const hasMark = ({ pid, mark }: Leftover): boolean =>
   mark !== undefined && environmentOf(pid, MARK_VARIABLE) === mark;
 
-function killGroup(pid: number): number[] {
+function killWithGroup(pid: number): number[] {
   const isLeader = processFacts(pid)?.group === pid;
-  return kill(isLeader ? -pid : pid) ? [pid] : [];
+  return (isLeader ? killGroup(pid) : killNow(pid)) ? [pid] : [];
 }
 
 /** What a worker forked into another group, or left behind when it died itself; the pids that were killed. */
 export function killMarked(marks: ReadonlySet<string>, known: ReadonlySet<number> = new Set()): number[] {
-  return markedPids(marks).filter((pid) => !known.has(pid) && kill(pid));
+  return markedPids(marks).filter((pid) => !known.has(pid) && !isTracker(pid) && killNow(pid));
 }
 
 function markedPids(marks: ReadonlySet<string>): number[] {
@@ -58,13 +59,4 @@ function markedPids(marks: ReadonlySet<string>): number[] {
     const mark = pid === process.pid ? null : environmentOf(pid, MARK_VARIABLE);
     return mark !== null && marks.has(mark) && processFacts(pid)?.isZombie === false;
   });
-}
-
-function kill(pid: number): boolean {
-  try {
-    process.kill(pid, 'SIGKILL');
-    return true;
-  } catch {
-    return false; // It ended in between, or belongs to another user.
-  }
 }

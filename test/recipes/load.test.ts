@@ -49,6 +49,7 @@ describe('the recipes that come with dynamo', () => {
       'minimax-m3',
       'qwen3-coder-next',
       'qwen3.6-35b-a3b',
+      'smollm2-vllm-cpu',
       'smollm2',
     ]);
   });

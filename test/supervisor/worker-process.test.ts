@@ -1,6 +1,6 @@
 /** Worker processes as real programs: readiness, restarts, crash loops, and ends that leave nothing behind. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -214,6 +214,23 @@ describe('a stop', () => {
     expect(forked.filter(isRunning)).toHaveLength(2);
     await service.stop({ isGraceful: true });
     await until(() => !forked.some(isRunning), 'the forks to be gone', 5_000);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a worker in Python', () => {
+  it.each([
+    'killed by somebody',
+    'killed at the deadline',
+  ])('%s leaves its resource tracker the time to clean up', async (how) => {
+    const shared = path.join(dir, 'sem.mp-x');
+    writeFileSync(shared, '');
+    const { service, seen } = supervise([
+      { program: 'tracked.mjs', port: await freePort(HOST), args: [shared], isRetryable: false },
+    ]);
+    await service.start();
+    if (how === 'killed by somebody') process.kill(seen.pids[0]!, 'SIGKILL');
+    else await service.stop({ isGraceful: false });
+    await until(() => !existsSync(shared));
   });
 });
 

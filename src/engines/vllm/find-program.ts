@@ -25,6 +25,15 @@ export async function findVllm(
   return { file, version };
 }
 
+/** The builds that are not here, each with the command that installs it. */
+export async function missingVllm(dataDir: string): Promise<Partial<Record<VllmBuild, string>>> {
+  const missing: Partial<Record<VllmBuild, string>> = {};
+  for (const build of ['cuda', 'cpu'] as const) {
+    if ((await findVllm(build, dataDir)) === null) missing[build] = installCommand(build);
+  }
+  return missing;
+}
+
 /** The program for a plan. Rejects with `engine_missing` when there is none or it is older than the plan needs. */
 export async function requireVllm(
   wanted: { build: VllmBuild; minVersion: string | null },
