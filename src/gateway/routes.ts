@@ -75,8 +75,18 @@ const TABLE = ROUTES.map(([methods, path, handle, access]) => ({
   isOpen: access === 'open',
 }));
 
+/** Routes without a place in their path, by method and path. */
+const PLAIN = new Map(
+  TABLE.filter(({ segments }) => !segments.some((segment) => segment.startsWith('{'))).flatMap(
+    ({ methods, segments, handle, isOpen }) =>
+      methods.map((method) => [`${method} ${segments.join('/')}`, { handle, isOpen }] as const),
+  ),
+);
+
 /** Throws `not_found` for a path nobody serves and `method_not_allowed` for a wrong method on one. */
 export function routeOf(method: string, path: string): Route {
+  const known = PLAIN.get(`${method} ${path}`);
+  if (known !== undefined) return { ...known, params: {} };
   const segments = path.split('/');
   const matches = TABLE.flatMap((route) => {
     const params = match(route.segments, segments);

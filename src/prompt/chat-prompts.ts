@@ -52,6 +52,11 @@ export class ChatPrompts {
     this.#prompts = local === null || isExact ? null : new LocalPrompts(local.model, local.cache);
   }
 
+  /** Gets to know the template ahead of the first request. Never rejects. */
+  async learn(): Promise<void> {
+    await this.#prompts?.learn(new Pace());
+  }
+
   /** `tokenize` is asked for sources other than `local` and `text`. Rejects where the template refuses the chat. */
   async prepare(
     request: CommonRequest,

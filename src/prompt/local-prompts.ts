@@ -77,6 +77,11 @@ export class LocalPrompts {
     return this.#encoded(chat, base.carry + added, { before, steps: base.steps + 1, marks });
   }
 
+  /** Gets to know the template ahead of the first request, others having their turn between the steps. */
+  async learn(pace: Pace): Promise<void> {
+    for (const _step of this.#locality.learn()) await pace.rest();
+  }
+
   /** The template turned out not to be local after all: everything is rendered from now on. */
   distrust(): void {
     this.#locality.distrust();

@@ -42,6 +42,8 @@ export interface SwitchablePromptService extends PromptService {
   switchToEngine(tokenize: EngineTokenize): void;
   /** Works on text prefixes from now on. */
   switchToText(): void;
+  /** Gets to know the model's template ahead of the first request. Never rejects. */
+  learn(): Promise<void>;
 }
 
 /** Starts with local tokens where there is a local model, else with text; `selfCheck` decides what stays. */
@@ -87,6 +89,10 @@ class Service implements SwitchablePromptService {
 
   switchToText(): void {
     this.current = 'text';
+  }
+
+  learn(): Promise<void> {
+    return this.chats.learn();
   }
 
   localTokens(request: CommonRequest): Uint32Array | null {

@@ -48,12 +48,25 @@ export class TemplateLocality {
       hasReasoning: marks.hasReasoning,
       addsUser: chat.messages.slice(common).some(({ role }) => role === 'user'),
     };
-    const key = JSON.stringify([features, chat.kwargs]);
-    let verdict = this.#verdicts.get(key);
-    if (verdict === undefined) {
-      verdict = this.#judge(features, chat.kwargs);
-      remember(this.#verdicts, key, verdict);
+    return this.#verdict(features, chat.kwargs);
+  }
+
+  /** Judges the usual kinds of chat ahead, one per step: a template seen for the first time takes some 50 ms. */
+  *learn(): Generator<undefined, void, undefined> {
+    for (let bits = 0; bits < 16 && this.#isTrusted; bits++) {
+      const has = (bit: number): boolean => (bits & bit) === 0;
+      this.#verdict({ hasSystem: has(1), hasTools: has(2), hasReasoning: !has(4), addsUser: !has(8) }, {});
+      yield;
     }
+  }
+
+  #verdict(features: Features, kwargs: Record<string, unknown>): boolean {
+    const { hasSystem, hasTools, hasReasoning, addsUser } = features;
+    const key = JSON.stringify([hasSystem, hasTools, hasReasoning, addsUser, kwargs]);
+    const known = this.#verdicts.get(key);
+    if (known !== undefined) return known;
+    const verdict = this.#judge(features, kwargs);
+    remember(this.#verdicts, key, verdict);
     return verdict;
   }
 

@@ -16,12 +16,14 @@ export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchableProm
   const local = await localModel(plan).catch((error: Error) => error);
   if (local instanceof Error)
     warn('tokenizer_missing', `The prompt cannot be tokenized here: ${local.message}`);
-  return createPromptService({
+  const service = createPromptService({
     local: local instanceof Error ? null : local,
     blockTokens: plan.blockTokens,
     isExact: adapterOf(plan.engine).tokenIdsField !== undefined,
     warn: (sentence) => warn('tokenizer_fallback', sentence),
   });
+  void service.learn();
+  return service;
 }
 
 async function localModel({ engine, model, tokenizer }: Plan): Promise<PromptModel | null> {

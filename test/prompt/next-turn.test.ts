@@ -226,3 +226,14 @@ it('a long new chat is prepared in steps, with the others in between, and is the
   const cache = new SegmentCache(model.tokenizer, 1 << 20);
   expect(made.tokens).toEqual(new LocalPrompts(model, cache).whole(engineChat(chat(messages))).tokens);
 });
+
+it('a service that learned its template ahead prepares the same', async () => {
+  const prompts = service(models['qwen'] as LocalModel);
+  await prompts.learn();
+  const first = await prompts.prepare(chat([say('user', 'the user')]));
+  const messages = [say('user', 'the user'), say('assistant', 'yes'), say('user', 'and')];
+  const second = await prompts.prepare(chat(messages));
+  expect(second.tokens).toEqual((await service(models['qwen'] as LocalModel).prepare(chat(messages))).tokens);
+  expect(second.localHashes[0]).toBe(first.localHashes[0]);
+  await service(null).learn();
+});
