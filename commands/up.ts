@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../src/cli/base-command.js';
 import { modelsDir } from '../src/cli/paths.js';
+import { hasScreen, screenFlags, screenWish } from '../src/cli/screen-flags.js';
 import type { EngineName, HostSnapshot, Plan } from '../src/plan/types.js';
 import type { AttachWish } from '../src/stack/attach-plan.js';
 import type { ResolvedPlan } from '../src/stack/resolve-plan.js';
@@ -70,6 +71,7 @@ export default class Up extends BaseCommand {
     }),
     detach: Flags.boolean({ description: 'leave the stack running and return', default: false }),
     'no-tui': Flags.boolean({ description: 'plain lines instead of the screen', default: false }),
+    ...screenFlags,
     'dry-run': Flags.boolean({ description: 'print the plan and start nothing', default: false }),
   };
 
@@ -103,8 +105,9 @@ export default class Up extends BaseCommand {
     const keys = await this.#keys(flags['api-keys']);
     const plan = await this.#fetchModel(resolved.plan, name);
     const { plainLine } = await import('../src/tui/plain-line.js');
-    const wantsScreen = !flags['no-tui'] && process.stdout.isTTY === true && process.stdin.isTTY === true;
-    const terminal = { stdin: process.stdin, stdout: process.stdout, mode: 'up' as const };
+    const wantsScreen = !flags['no-tui'] && hasScreen();
+    const { stdin, stdout } = process;
+    const terminal = { stdin, stdout, mode: 'up' as const, ...screenWish(flags) };
     const exit = await runUp({
       spec: {
         name,

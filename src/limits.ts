@@ -87,7 +87,7 @@ export const LIMITS = {
   /** Sessions remembered, least recently used dropped. */
   sessionsKept: 4_096,
   /** Requests shown on the screen. */
-  recentRequests: 50,
+  recentRequests: 100,
   /** Lines of each worker's log kept in memory for error messages. */
   logTailLines: 200,
   /** Characters of one line of a worker's output; the rest is cut. */

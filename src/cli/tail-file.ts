@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const TAIL_BYTES = 4 * 1024 * 1024;
 const POLL_MS = 250;
 
-export function tailFile(file: string, count: number): string[] {
+/** The last `count` lines, of the last `bytesMax` bytes at most. */
+export function tailFile(file: string, count: number, bytesMax: number = TAIL_BYTES): string[] {
   const fd = openSync(file, 'r');
   try {
     const { size } = fstatSync(fd);
-    const text = readRange(fd, Math.max(0, size - TAIL_BYTES), size).trimEnd();
+    const text = readRange(fd, Math.max(0, size - bytesMax), size).trimEnd();
     return count === 0 || text === '' ? [] : text.split('\n').slice(-count);
   } finally {
     closeSync(fd);

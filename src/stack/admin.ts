@@ -2,12 +2,15 @@
 import { chmodSync, rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { PageTier } from '../cache/types.js';
+import { toDynamoError } from '../errors.js';
 
 export interface AdminActions {
   /** Ends the stack; resolves at once, the process ends when it is done. */
   stop(options: { isGraceful: boolean }): void;
   /** Removes the pages of a tier, or of all; resolves with their number. */
   clearCache(tier?: PageTier): Promise<number>;
+  /** Drains one worker and starts it anew; resolves with what became of its requests when it serves again. */
+  restartWorker(worker: string): Promise<unknown>;
   /** Forgets the delays of the event loop so far: a measurement begins. */
   restartEventLoop(): void;
 }
@@ -64,6 +67,17 @@ function handle(
     actions.clearCache(tier ?? undefined).then(
       (removed) => answer(response, 200, { removed }),
       (error: Error) => answer(response, 500, { error: { message: error.message } }),
+    );
+    return;
+  }
+  const worker = /^\/admin\/workers\/([\w-]{1,64})\/restart$/.exec(path ?? '')?.[1];
+  if (worker !== undefined && request.method === 'POST') {
+    actions.restartWorker(worker).then(
+      (done) => answer(response, 200, done),
+      (thrown) => {
+        const error = toDynamoError(thrown);
+        answer(response, error.status, { error: { message: `${error.message} ${error.remedy}`.trim() } });
+      },
     );
     return;
   }

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { attach, type StackClient } from '../cli/attach.js';
 import { type Paths, stackStateDir } from '../cli/paths.js';
+import { type StackSource, screenSource } from '../cli/screen-source.js';
 import { DynamoError } from '../errors.js';
 import type { Snapshot } from '../telemetry/types.js';
 import { type LaunchedStack, launchStack } from './launch.js';
@@ -22,14 +23,13 @@ export interface UpOptions {
 }
 
 export interface ScreenOptions {
-  source: { subscribe(listener: (snapshot: Snapshot) => void): () => void };
+  source: StackSource;
   /** Resolves when the stack process has ended by itself. */
   ended: Promise<void>;
 }
 
 const INTERRUPTED = 130;
 const PLAIN_INTERVAL_MS = 10_000;
-const SCREEN_INTERVAL_MS = 500;
 
 /** Throws `stack_running` when the name is taken: before anything is fetched or started. */
 export function refuseRunning(name: string, paths: Paths): void {
@@ -78,9 +78,7 @@ async function withScreen(
   launched: LaunchedStack,
   interrupted: Interruption,
 ): Promise<number> {
-  const source = {
-    subscribe: (listener: (snapshot: Snapshot) => void) => client.subscribe(listener, SCREEN_INTERVAL_MS),
-  };
+  const source = screenSource(client, stackStateDir(spec.paths, spec.name));
   const left = await screen({ source, ended: launched.ended });
   interrupted.ignore();
   if (left === 'lost') return reportDeath(spec);

@@ -4,6 +4,7 @@
  */
 
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
 import { tierWarnings } from '../plan/tier-spec.js';
@@ -21,12 +22,13 @@ import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
 import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
-import { explainMisses } from './explain-misses.js';
+import { MissTeller } from './explain-misses.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
 import { checkPrompt, loadPrompt } from './prompt-source.js';
 import { type Recording, startRecording } from './recording.js';
+import { WorkerRestarts } from './restart-worker.js';
 import { buildRouter, routerName } from './routing.js';
 import type { StackSpec, StartMessage } from './spec.js';
 import { writeState } from './state-file.js';
@@ -168,7 +170,7 @@ export class Stack {
     const spec = this.#spec;
     const { router, prompt, workers } = rooms;
     const net = new ParserNet(spec.settings.parsers, plan, (event) => this.#bus.emit(event));
-    const misses = explainMisses(router);
+    const misses = new MissTeller(router, (event) => this.#bus.emit(event));
     this.#bus.subscribe((event) => misses.apply(event));
     const attached = new Map(plan.workers.map((worker) => [worker.id, worker.attached]));
     const gateway = createGateway({
@@ -211,11 +213,29 @@ export class Stack {
     this.#gateway = gateway;
     this.url = (await gateway.listen()).url;
     this.#store.setUrl(this.url);
+    const restarts = this.#restarts(router, workers);
     this.#admin = await listenAdmin(this.#options.adminSocket, gateway.adminListener, {
       stop: this.#options.onStopAsked,
       clearCache: async (tier) => (await this.#tiers?.clear(tier)) ?? 0,
+      restartWorker: (worker) => restarts.restart(worker),
       restartEventLoop: () => this.#eventLoop.restart(),
     });
+  }
+
+  #restarts(router: Router, workers: WorkerSet): WorkerRestarts {
+    return new WorkerRestarts(
+      {
+        isServing: () => this.#isReady,
+        stateOf: (worker) => workers.stateOf(worker),
+        running: (worker) => router.bookedLoad(worker).requests,
+        drain: (worker) => {
+          workers.drain(worker);
+          this.#judge(workers);
+        },
+        replace: async (worker) => await this.#supervisor?.restart(worker),
+      },
+      { drainMs: this.#spec.settings.drainMs, now: () => performance.now(), sleep },
+    );
   }
 
   async #startWorkers(plan: Plan, workers: WorkerSet): Promise<void> {

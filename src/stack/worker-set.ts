@@ -72,10 +72,23 @@ export class WorkerSet {
   onState(id: string, state: LifecycleState): void {
     const attached = this.#workers.get(id);
     if (attached === undefined || attached.state === state) return;
-    const served = attached.state === 'ready';
+    const served = attached.state === 'ready' || attached.state === 'draining';
     attached.state = state;
     if (state === 'ready') this.#open(attached);
     else if (served) this.#shut(attached, state);
+  }
+
+  stateOf(id: string): LifecycleState | undefined {
+    return this.#workers.get(id)?.state;
+  }
+
+  /** Nothing new goes to a worker that serves; what runs there goes on. The supervisor's next word ends this. */
+  drain(id: string): void {
+    const attached = this.#workers.get(id);
+    if (attached?.state !== 'ready') return;
+    attached.state = 'draining';
+    this.#router.setEligible(id, false);
+    this.#emit({ type: 'worker.state', worker: id, state: 'draining', phase: 'draining' });
   }
 
   async close(): Promise<void> {

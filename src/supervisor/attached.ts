@@ -1,4 +1,5 @@
 /** Watches workers that somebody else runs: asks for their health, tells what changed, never starts or stops one. */
+import { DynamoError } from '../errors.js';
 import type { Clock } from './clock.js';
 import { systemClock } from './clock.js';
 import type { LifecycleState, SupervisorObserver, SupervisorService } from './types.js';
@@ -27,6 +28,10 @@ export function watchAttached(workers: readonly AttachedWorker[], options: Watch
     },
     async stop() {
       for (const watch of watches) watch.stop();
+    },
+    restart: async (worker) => {
+      const detail = `${worker} is not ours: whoever started it has to restart it.`;
+      throw new DynamoError('invalid_request', { detail });
     },
     tail: () => [],
     processes: () => [],

@@ -26,6 +26,11 @@ export interface SupervisorService {
   start(): Promise<void>;
   /** Drains (stop ladder with one shared deadline) and awaits every exit. Idempotent. */
   stop(options: { isGraceful: boolean }): Promise<void>;
+  /**
+   * Ends one worker's process and starts another; resolves when that serves, rejects with DynamoError when it cannot, when
+   * the workers are somebody else's, or when everything is being stopped.
+   */
+  restart(worker: string): Promise<void>;
   /** Last lines of a worker's output. */
   tail(worker: string): string[];
   /** What runs now, to be kept in the stack's state file for `reapLeftovers`. */

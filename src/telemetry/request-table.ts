@@ -3,8 +3,6 @@ import { LIMITS } from '../limits.js';
 import type { RequestSnapshot, StampedEvent } from './types.js';
 
 export interface RequestRow extends RequestSnapshot {
-  harness: string;
-  role: string;
   reachableTokens: number;
 }
 
@@ -26,7 +24,7 @@ export class RequestTable {
   apply(event: StampedEvent): RequestRow | undefined {
     if (event.type === 'request.started') return this.#start(event);
     if (!('id' in event)) return undefined;
-    const row = this.#active.get(event.id);
+    const row = this.#active.get(event.id) ?? this.#ended(event);
     if (row === undefined) return undefined;
     switch (event.type) {
       case 'request.routed':
@@ -50,6 +48,9 @@ export class RequestTable {
         }
         this.#end(row, 'done');
         break;
+      case 'request.explained':
+        row.why = event.cause;
+        break;
       case 'request.failed':
         this.#end(row, 'failed');
         break;
@@ -71,6 +72,11 @@ export class RequestTable {
       .map(publicRow);
   }
 
+  /** Of what is told after the end; looked up among the newest only. */
+  #ended(event: StampedEvent & { id: string }): RequestRow | undefined {
+    return event.type === 'request.explained' ? this.#recent.find(({ id }) => id === event.id) : undefined;
+  }
+
   #start(event: Extract<StampedEvent, { type: 'request.started' }>): RequestRow {
     const row: RequestRow = {
       id: event.id,
@@ -84,6 +90,7 @@ export class RequestTable {
       reachableTokens: 0,
       outputTokens: 0,
       ttftMs: null,
+      why: null,
       startedAt: event.at,
       harness: event.harness ?? 'unknown',
       role: event.role ?? 'main',
@@ -99,11 +106,6 @@ export class RequestTable {
   }
 }
 
-function publicRow({
-  harness: _harness,
-  role: _role,
-  reachableTokens: _reachable,
-  ...row
-}: RequestRow): RequestSnapshot {
+function publicRow({ reachableTokens: _reachable, ...row }: RequestRow): RequestSnapshot {
   return row;
 }

@@ -27,6 +27,17 @@ export class RollingSum {
     this.#sums[slot]! += value;
   }
 
+  /** The buckets' sums, newest last; the newest one is still being filled. */
+  values(now: number): number[] {
+    const newest = Math.floor(now / this.#bucketMs);
+    const { length } = this.#sums;
+    return Array.from({ length }, (_, index) => {
+      const stamp = newest - length + 1 + index;
+      const slot = ((stamp % length) + length) % length;
+      return this.#stamps[slot] === stamp ? this.#sums[slot]! : 0;
+    });
+  }
+
   sum(now: number): number {
     const newest = Math.floor(now / this.#bucketMs);
     const oldest = newest - this.#sums.length;

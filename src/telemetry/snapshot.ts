@@ -51,6 +51,7 @@ class Store implements SnapshotStore {
   readonly #counts = { total: 0, failed: 0, cancelled: 0, rejected: 0 };
   readonly #tokens = { prompt: 0, cached: 0, predicted: 0, reachable: 0, generated: 0 };
   readonly #byKind = noTokensByKind();
+  readonly #misses: Snapshot['misses'] = {};
   readonly #index = { blocks: 0, bytes: 0, events: 0, refused: 0, gaps: 0, resyncs: 0 };
   readonly #minutePrompt = new RollingSum(MINUTE_MS, 60);
   readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
@@ -109,6 +110,10 @@ class Store implements SnapshotStore {
       case 'request.regions':
         addTokensByKind(this.#byKind, event.kinds);
         break;
+      case 'request.explained':
+        this.#explained(event);
+        if (row !== undefined) this.#sessions.explained(row, event);
+        break;
       case 'request.started':
         this.#counts.total += 1;
         break;
@@ -135,6 +140,7 @@ class Store implements SnapshotStore {
         reachable: share(reachable, prompt),
       },
       byKind: structuredClone(this.#byKind),
+      misses: structuredClone(this.#misses),
       readWriteRatio: prompt === cached ? 0 : cached / (prompt - cached),
       tiers: [this.#engineTier(workers), ...this.#tiers],
       latency: {
@@ -198,6 +204,18 @@ class Store implements SnapshotStore {
     if (row.worker !== null)
       this.#workers.finished(row.worker, { prompt: usage.promptTokens, cached: usage.cachedTokens });
     this.#sessions.finished(row, event.at);
+  }
+
+  #explained({
+    cause,
+    computedTokens,
+    repeatedTokens,
+  }: Extract<StampedEvent, { type: 'request.explained' }>): void {
+    const sum = this.#misses[cause] ?? { requests: 0, computedTokens: 0, repeatedTokens: 0 };
+    this.#misses[cause] = sum;
+    sum.requests += 1;
+    sum.computedTokens += computedTokens;
+    sum.repeatedTokens += repeatedTokens;
   }
 
   /** The engines' own memory: what the tiers below did not give. */

@@ -1,6 +1,7 @@
 /** Everything that can happen, and the snapshot those events reduce to (`status --json`). */
 import type { DialectName, Usage } from '../request/types.js';
 import type { Tier, TierBlocks } from '../router/types.js';
+import type { MissCause } from './miss-cause.js';
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'failed' | 'restarting' | 'stopped';
 export type StackState = 'starting' | 'ready' | 'degraded' | 'draining' | 'stopped';
@@ -69,6 +70,19 @@ export type TelemetryEvent =
   | { type: 'request.finished'; id: string; usage: Usage | null; e2eMs: number; stopReason: string }
   /** Told some time after the end; not exact where the prompt was too long to look through. */
   | { type: 'request.regions'; id: string; kinds: TokensByKind; isExact: boolean }
+  /** Told right after the end: why what was computed had not been read from a cache. */
+  | {
+      type: 'request.explained';
+      id: string;
+      cause: MissCause;
+      /** Prompt tokens computed, and those of them that had been computed before. */
+      computedTokens: number;
+      repeatedTokens: number;
+      /** The session that started this one. */
+      parent?: string;
+      /** Where the prompt first differs from the session's last one. */
+      divergence?: { token: number; message: number; kind: string };
+    }
   | { type: 'request.failed'; id: string; code: string; message: string; e2eMs: number }
   | { type: 'request.cancelled'; id: string; e2eMs: number }
   | { type: 'request.rejected'; id: string; code: string; message: string }
@@ -116,6 +130,8 @@ export interface WorkerSnapshot {
   generatedTokens: number;
   /** Output tokens per second over the last ten seconds. */
   tokensPerSecond: number;
+  /** The same per 2 seconds over the last minute, newest last. */
+  speedHistory: number[];
   restarts: number;
   lastError: string | null;
 }
@@ -159,8 +175,14 @@ export interface SessionSnapshot {
   id: string;
   harness: string;
   role: string;
+  /** The session that started this one; null for none that is known. */
+  parent: string | null;
   requests: number;
   hitRate: number | null;
+  /** Hit rate of each of the last turns, newest last; null where the prompt was empty. */
+  turns: (number | null)[];
+  /** Where its prompt last stopped being the one before; null when it has only grown. */
+  divergence: { turn: number; token: number; message: number; kind: string } | null;
   lastSeenAt: number;
   worker: string;
 }
@@ -171,12 +193,16 @@ export interface RequestSnapshot {
   dialect: DialectName;
   state: 'queued' | 'active' | 'done' | 'failed' | 'cancelled' | 'rejected';
   session: string | null;
+  harness: string;
+  role: string;
   worker: string | null;
   promptTokens: number;
   cachedTokens: number;
   predictedTokens: number;
   outputTokens: number;
   ttftMs: number | null;
+  /** Why its prompt was not read from a cache; null until that is known. */
+  why: MissCause | null;
   startedAt: number;
 }
 
@@ -209,6 +235,8 @@ export interface Snapshot extends ProcessSnapshot {
   hitRate: { total: number | null; lastMinute: number | null; reachable: number | null };
   /** Where the prompt tokens and the cached ones are: by kind of region, told a little after the requests. */
   byKind: TokensByKind;
+  /** Requests by why their prompt was not read from a cache, and the tokens they computed. */
+  misses: Partial<Record<MissCause, { requests: number; computedTokens: number; repeatedTokens: number }>>;
   /** Cached prompt tokens ÷ computed prompt tokens. */
   readWriteRatio: number | null;
   tiers: TierSnapshot[];

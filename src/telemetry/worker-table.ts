@@ -3,9 +3,12 @@ import { RollingSum } from './rolling.js';
 import type { StampedEvent, WorkerSnapshot } from './types.js';
 
 const SPEED_WINDOW_MS = 10_000;
+const HISTORY_MS = 60_000;
+const HISTORY_BUCKETS = 30;
 
 interface Row extends WorkerSnapshot {
   speed: RollingSum;
+  history: RollingSum;
 }
 
 export class WorkerTable {
@@ -52,14 +55,16 @@ export class WorkerTable {
     const row = this.row(worker);
     row.generatedTokens += tokens;
     row.speed.add(at, tokens);
+    row.history.add(at, tokens);
   }
 
   snapshot(now: number): WorkerSnapshot[] {
-    return [...this.#rows.values()].map(({ speed, ...row }) => ({
+    return [...this.#rows.values()].map(({ speed, history, ...row }) => ({
       ...row,
       kv: { ...row.kv },
       active: { ...row.active },
       tokensPerSecond: Math.round((speed.sum(now) / (SPEED_WINDOW_MS / 1000)) * 10) / 10,
+      speedHistory: history.values(now).map((tokens) => tokens / (HISTORY_MS / HISTORY_BUCKETS / 1000)),
     }));
   }
 
@@ -99,8 +104,10 @@ function emptyRow(id: string): Row {
     cachedTokens: 0,
     generatedTokens: 0,
     tokensPerSecond: 0,
+    speedHistory: [],
     restarts: 0,
     lastError: null,
     speed: new RollingSum(SPEED_WINDOW_MS, 20),
+    history: new RollingSum(HISTORY_MS, HISTORY_BUCKETS),
   };
 }

@@ -1,79 +1,95 @@
-/** The screen: draws the view model's lines, knows the keys. Owns no time: snapshots drive it. */
-import { Box, Text, useInput } from 'ink';
-import { useEffect, useState } from 'react';
+/** The screen: draws the view model's lines, hands keys to the reducer, carries its effects out. Snapshots are its only clock. */
+import { Text, useInput } from 'ink';
+import { useEffect, useReducer, useRef } from 'react';
 import type { Snapshot } from '../telemetry/types.js';
-import type { Glyphs, Line, Tone } from './line.js';
-import type { Look } from './theme.js';
+import { keyNames } from './keys.js';
+import type { Glyphs, Line } from './line.js';
+import { type Effect, press } from './reduce.js';
+import type { Mode, UiState } from './ui-state.js';
 import { screenLines } from './view-model.js';
+import { shownSource } from './views/logs.js';
 
-export interface SnapshotSource {
+/** The stack as the screen sees it. */
+export interface ScreenSource {
+  /** Calls back with snapshots at a steady pace until unsubscribed. */
   subscribe(listener: (snapshot: Snapshot) => void): () => void;
+  /** Why a request went where it went, as text; rejects with a sentence when that is not known any more. */
+  explain(id: string): Promise<string>;
+  /** The end of a worker's log, or of the stack's; null when there is none. */
+  readLog(source: string): string[] | null;
+  /** Drains and restarts one worker; resolves when it serves again. */
+  restart(worker: string): Promise<void>;
+}
+
+/** What outlives one mounting of the screen. */
+export interface Memory {
+  ui: UiState;
+  snapshot: Snapshot | null;
 }
 
 export interface AppProps {
-  source: SnapshotSource;
-  stdout: NodeJS.WriteStream;
-  mode: 'up' | 'top';
+  source: ScreenSource;
+  memory: Memory;
+  size: { columns: number; rows: number };
+  mode: Mode;
+  isReadonly: boolean;
   glyphs: Glyphs;
-  looks: Record<Tone, Look>;
-  onKey(key: 'quit' | 'interrupt'): void;
+  paint(line: Line): string;
+  onLeave(how: 'quit' | 'interrupt'): void;
+  onSuspend(): void;
 }
 
-export function App({ source, stdout, mode, glyphs, looks, onKey }: AppProps) {
-  const [isPaused, setPaused] = useState(false);
-  const [isHelp, setHelp] = useState(false);
-  const snapshot = useSnapshot(source, isPaused);
-  const { columns, rows } = useSize(stdout);
-  useInput((input, key) => {
-    if (key.ctrl && input === 'c') onKey('interrupt');
-    else if (input === 'q') onKey('quit');
-    else if (input === 'p') setPaused((was) => !was);
-    else if (input === '?') setHelp((was) => !was);
-    else if (key.escape) setHelp(false);
-  });
-  if (snapshot === null) return <Text>connecting</Text>;
-  const lines = screenLines(snapshot, { columns, rows, mode, isPaused, isHelp, glyphs });
-  return (
-    <Box flexDirection="column" width={columns}>
-      {lines.map((line, index) => (
-        // Lines have no identity of their own: the position is the key.
-        // biome-ignore lint/suspicious/noArrayIndexKey: see above
-        <LineText key={index} line={line} looks={looks} />
-      ))}
-    </Box>
-  );
-}
-
-function LineText({ line, looks }: { line: Line; looks: Record<Tone, Look> }) {
-  return (
-    <Text wrap="truncate">
-      {line.map(({ text, tone }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: segments have no identity either
-        <Text key={index} {...looks[tone]}>
-          {text}
-        </Text>
-      ))}
-      {line.length === 0 || line.every(({ text }) => text === '') ? ' ' : ''}
-    </Text>
-  );
-}
-
-function useSnapshot(source: SnapshotSource, isPaused: boolean): Snapshot | null {
-  const [snapshot, setSnapshot] = useState<Snapshot | null>(null);
-  useEffect(() => (isPaused ? undefined : source.subscribe(setSnapshot)), [source, isPaused]);
-  return snapshot;
-}
-
-/** A terminal that reports no size (some ptys say 0) is taken for 80 × 24. */
-function useSize(stdout: NodeJS.WriteStream): { columns: number; rows: number } {
-  const read = () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 });
-  const [size, setSize] = useState(read);
+export function App({ source, memory, size, mode, isReadonly, glyphs, paint, onLeave, onSuspend }: AppProps) {
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  const change = (next: UiState) => {
+    memory.ui = next;
+    redraw();
+  };
+  const { isPaused } = memory.ui;
   useEffect(() => {
-    const onResize = () => setSize(read());
-    stdout.on('resize', onResize);
-    return () => {
-      stdout.off('resize', onResize);
-    };
+    if (isPaused) return undefined;
+    return source.subscribe((snapshot) => {
+      memory.snapshot = snapshot;
+      redraw();
+    });
+  }, [source, memory, isPaused]);
+  const carryOut = (effect: Effect): void => {
+    const say = (notice: string) => change({ ...memory.ui, notice });
+    if (effect.type === 'leave') onLeave(effect.how);
+    else if (effect.type === 'suspend') onSuspend();
+    else if (effect.type === 'restart')
+      source.restart(effect.worker).then(
+        () => say(`${effect.worker} was restarted`),
+        (error: Error) => say(error.message),
+      );
+    else {
+      const show = (text: string) => {
+        const { detail } = memory.ui;
+        if (detail?.id === effect.id) change({ ...memory.ui, detail: { ...detail, text } });
+      };
+      source.explain(effect.id).then(show, (error: Error) => show(error.message));
+    }
+  };
+  useInput((input, key) => {
+    for (const name of keyNames(input, key)) {
+      const next = press(name, memory.ui, { snapshot: memory.snapshot, isReadonly });
+      if (next.ui !== memory.ui) change(next.ui);
+      if (next.effect !== undefined) carryOut(next.effect);
+    }
   });
-  return size;
+  const { snapshot, ui } = memory;
+  const log = useLog(source, memory);
+  if (snapshot === null) return <Text>connecting</Text>;
+  const lines = screenLines(snapshot, { ...size, mode, isReadonly, glyphs, ui, log });
+  // One text: laying out a node for each run of characters costs ten times as much.
+  return <Text>{lines.map((line) => paint(line) || ' ').join('\n')}</Text>;
+}
+
+/** The lines of the shown log; while paused those of before. */
+function useLog(source: ScreenSource, { snapshot, ui }: Memory): string[] | null {
+  const kept = useRef<{ name: string; lines: string[] | null } | null>(null);
+  if (snapshot === null || ui.view !== 'logs') return null;
+  const name = shownSource(snapshot, ui);
+  if (!ui.isPaused || kept.current?.name !== name) kept.current = { name, lines: source.readLog(name) };
+  return kept.current.lines;
 }

@@ -28,3 +28,19 @@ export function duration(ms: number): string {
 export function clockTime(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
+
+/** 12 B, 1.5 KiB, 120 MiB: at most eight characters. */
+export function bytes(count: number): string {
+  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, count)) / 10)));
+  const value = count / 1024 ** unit;
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** How long ago, in the largest unit: 5 s, 3 min, 2 h. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  return seconds < 3_600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3_600)} h`;
+}

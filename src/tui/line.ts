@@ -16,6 +16,11 @@ export interface Glyphs {
   rule: string;
   dot: string;
   spark: readonly string[];
+  /** Parts of a stacked bar, told apart without colour. */
+  parts: readonly string[];
+  upright: string;
+  corner: string;
+  branch: string;
 }
 
 export const UNICODE_GLYPHS: Glyphs = {
@@ -24,6 +29,10 @@ export const UNICODE_GLYPHS: Glyphs = {
   rule: '─',
   dot: '·',
   spark: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
+  parts: ['█', '▓', '▒', '░'],
+  upright: '│',
+  corner: '└',
+  branch: '└ ',
 };
 export const ASCII_GLYPHS: Glyphs = {
   full: '#',
@@ -31,6 +40,10 @@ export const ASCII_GLYPHS: Glyphs = {
   rule: '-',
   dot: '|',
   spark: ['_', '.', '-', '=', '+', '*', '%', '#'],
+  parts: ['#', '=', '-', '.'],
+  upright: '|',
+  corner: '+',
+  branch: '+ ',
 };
 
 export const seg = (text: string, tone: Tone = 'plain'): Segment => ({ text, tone });
@@ -89,12 +102,29 @@ export function bar(share: number | null, width: number, glyphs: Glyphs): string
   return glyphs.full.repeat(filled) + glyphs.empty.repeat(width - filled);
 }
 
-/** The newest values that fit, scaled to the largest of them; a blank where there is none. */
-export function sparkline(values: readonly (number | null)[], width: number, glyphs: Glyphs): string {
+/** The newest values that fit, scaled to `most` or else to the largest of them; a blank where there is none. */
+export function sparkline(
+  values: readonly (number | null)[],
+  width: number,
+  glyphs: Glyphs,
+  most?: number,
+): string {
   const shown = values.slice(-width);
-  const top = Math.max(...shown.map((value) => value ?? 0), 1e-9);
+  const top = most ?? Math.max(...shown.map((value) => value ?? 0), 1e-9);
   const cells = shown.map((value) =>
     value === null ? ' ' : glyphs.spark[Math.min(7, Math.floor((value / top) * 7.999))],
   );
   return cells.join('').padStart(width);
+}
+
+/** One bar of `width` characters cut into parts in proportion; a part that is not 0 is at least one character. */
+export function stackedBar(parts: readonly number[], width: number, glyphs: Glyphs): string {
+  const sum = parts.reduce((total, part) => total + part, 0);
+  if (sum <= 0) return glyphs.dot.repeat(width);
+  const cells = parts.map((part) => (part > 0 ? Math.max(1, Math.round((part / sum) * width)) : 0));
+  return cells
+    .map((count, index) => glyphs.parts[index % glyphs.parts.length]!.repeat(count))
+    .join('')
+    .slice(0, width)
+    .padEnd(width, glyphs.parts[cells.findLastIndex((count) => count > 0)]);
 }

@@ -1,12 +1,17 @@
 /** The whole screen as plain text: for `status`, `top --once` and anything that is no terminal. */
 import type { LatencySummary, Snapshot, WorkerSnapshot } from '../telemetry/types.js';
 import { compactCount, duration, milliseconds, percent } from './format.js';
+import { marksOf } from './marks.js';
 
 /** Lines of at most `columns` characters, no escape codes. */
 export function plainFrame(snapshot: Snapshot, columns = 100): string {
   const { stack, tokens, hitRate, readWriteRatio, latency, requests } = snapshot;
   const lines = [
-    `${stack.name}  ${stack.state}${stack.isSimulated ? '  SIMULATED' : ''}  ${stack.model}  ${stack.recipe}/${stack.variant}  ${stack.url}  up ${duration(snapshot.at - stack.startedAt)}  router ${stack.router}`,
+    `${stack.name}  ${stack.state}${marksOf(snapshot)
+      .map((mark) => `  ${mark}`)
+      .join(
+        '',
+      )}  ${stack.model}  ${stack.recipe}/${stack.variant}  ${stack.url}  up ${duration(snapshot.at - stack.startedAt)}  router ${stack.router}`,
     '',
     'worker  state       phase     active waiting    KV     hit     tok/s restarts  feed',
     ...snapshot.workers.map(workerLine),

@@ -213,6 +213,36 @@ describe('two simulated workers of 8 GPUs', () => {
     expect(workers.find(({ id }) => id === victim.id)?.restarts).toBe(1);
   });
 
+  it('are had anew on demand: what runs there finishes, the rest goes elsewhere, nothing is lost', async () => {
+    const before = (await stack.snapshot()).workers[0];
+    const long = Promise.all(
+      ['a', 'b'].map((topic) =>
+        ask(stack, 'chat', [wordsOf(topic, 50)], {
+          max_tokens: 8_000,
+          ignore_eos: true,
+          nvext: { backend_instance_id: 'w0' },
+        }),
+      ),
+    );
+    await until(async () => (await stack.snapshot()).workers[0]!.active.requests > 0, 'a request on w0');
+    let isOver = false;
+    const restart = home.cli('restart', 'w0', '--json').finally(() => {
+      isOver = true;
+    });
+    const meanwhile: Turn[] = [];
+    while (!isOver) meanwhile.push(await ask(stack, 'chat', ['meanwhile'], { max_tokens: 50 }));
+    const { stdout, stderr } = await restart;
+    expect(JSON.parse(stdout), stderr).toMatchObject({ worker: 'w0', cutOff: 0 });
+    expect(JSON.parse(stdout).running).toBeGreaterThan(0);
+    expect((await long).map(({ output }) => output)).toEqual([8_000, 8_000]);
+    expect(meanwhile.some(({ worker }) => worker === 'w1')).toBe(true);
+    const { stack: facts, workers, requests } = await stack.snapshot();
+    expect({ state: facts.state, failed: requests.failed }).toEqual({ state: 'ready', failed: 0 });
+    expect(workers[0]).toMatchObject({ state: 'ready', restarts: before?.restarts });
+    expect(workers[0]?.pid).not.toBe(before?.pid);
+    expect(await home.cli('restart', 'w9')).toMatchObject({ code: 2 });
+  });
+
   it('leave nothing after `down --now`', () => downLeavesNothing(stack));
 });
 

@@ -47,4 +47,11 @@ describe('an attached worker', () => {
     expect(states.at(-1)).toBe('stopped');
     expect(clock.timers).toBe(0);
   });
+
+  it('is restarted by its owner, not by us', async () => {
+    const { watch } = rig(true);
+    await watch.start();
+    await expect(watch.restart('w0')).rejects.toThrow('w0 is not ours');
+    await watch.stop({ isGraceful: true });
+  });
 });

@@ -68,6 +68,25 @@ describe('a start', () => {
     expect(seen.pids).toHaveLength(1);
   });
 
+  it('can be had anew: another process under the same id, which is not counted as a restart after a crash', async () => {
+    const { service, seen } = supervise([{ program: 'serves.mjs', port: await freePort(HOST) }]);
+    await service.start();
+    await service.restart('w0');
+    expect(seen.last()).toBe('ready');
+    expect(new Set(seen.pids).size).toBe(2);
+    expect(seen.reports).not.toContain('restarting/restarting');
+    await expect(service.restart('w7')).rejects.toThrow('There is no worker w7.');
+  });
+
+  it('is not had anew while everything is stopped', async () => {
+    const { service, seen } = supervise([{ program: 'serves.mjs', port: await freePort(HOST) }]);
+    await service.start();
+    const restart = failureOf(service.restart('w0'));
+    await service.stop({ isGraceful: true });
+    expect((await restart).message).toContain('being stopped');
+    expect(seen.last()).toBe('stopped');
+  });
+
   it('fails when the worker is not ready in time, and the worker is gone', async () => {
     const wish = { program: 'serves.mjs', port: await freePort(HOST), args: ['60000'], readyTimeoutMs: 600 };
     const { service, seen } = supervise([wish]);

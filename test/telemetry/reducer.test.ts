@@ -19,7 +19,7 @@ const identity = {
 };
 
 /** The snapshot after events one second apart, read at the end. */
-function after(events: readonly TelemetryEvent[]): Snapshot {
+function snapshotAfter(events: readonly TelemetryEvent[]): Snapshot {
   let now = 1_000_000;
   const store = createSnapshotStore(identity);
   const bus = createBus({ now: () => now });
@@ -68,7 +68,7 @@ const run = (
 ];
 
 describe('the snapshot of a known run', () => {
-  const snapshot = after([
+  const snapshot = snapshotAfter([
     { type: 'stack.state', state: 'ready' },
     {
       type: 'worker.info',
@@ -118,6 +118,70 @@ describe('the snapshot of a known run', () => {
       worker: 'w0',
     });
     expect(snapshot.recent.map(({ id, state }) => `${id} ${state}`)).toEqual(['b done', 'a done']);
+  });
+
+  it('keeps a hit rate per turn, and sub-agents apart from the session whose id they bear', () => {
+    const turn = (id: string, role: string, cached: number) =>
+      run(id, 'w0', { prompt: 100, cached, predicted: 0, reachable: 0 }).map((event) =>
+        event.type === 'request.started' ? { ...event, session: 's', role } : event,
+      );
+    const { sessions } = snapshotAfter([
+      ...turn('a', 'main', 0),
+      ...turn('b', 'subagent', 20),
+      ...turn('c', 'main', 90),
+      {
+        type: 'request.explained',
+        id: 'c',
+        cause: 'message_changed',
+        computedTokens: 10,
+        repeatedTokens: 0,
+        parent: 'p',
+        divergence: { token: 90, message: 2, kind: 'conversation' },
+      },
+    ]);
+    expect(sessions).toMatchObject([
+      {
+        id: 's',
+        role: 'main',
+        turns: [0, 0.9],
+        parent: 'p',
+        divergence: { turn: 2, token: 90, message: 2, kind: 'conversation' },
+      },
+      { id: 's', role: 'subagent', turns: [0.2], parent: null, divergence: null },
+    ]);
+  });
+
+  it('sums misses by cause, and tells each request its own', () => {
+    const tokens = { prompt: 100, cached: 40, predicted: 0, reachable: 0 };
+    const explained = (id: string, cause: 'grown' | 'evicted', repeatedTokens: number): TelemetryEvent => ({
+      type: 'request.explained',
+      id,
+      cause,
+      computedTokens: 60,
+      repeatedTokens,
+    });
+    const { misses, recent } = snapshotAfter([
+      ...run('a', 'w0', tokens),
+      explained('a', 'grown', 0),
+      ...run('b', 'w0', tokens),
+      explained('b', 'evicted', 50),
+      ...run('c', 'w0', tokens),
+      explained('c', 'grown', 0),
+    ]);
+    expect(misses).toEqual({
+      grown: { requests: 2, computedTokens: 120, repeatedTokens: 0 },
+      evicted: { requests: 1, computedTokens: 60, repeatedTokens: 50 },
+    });
+    expect(recent.map(({ id, why }) => `${id} ${why}`)).toEqual(['c grown', 'b evicted', 'a grown']);
+  });
+
+  it('tells speed per 2 seconds, newest last', () => {
+    const [worker] = snapshotAfter(
+      run('a', 'w0', { prompt: 1, cached: 0, predicted: 0, reachable: 0 }),
+    ).workers;
+    expect(worker?.speedHistory).toHaveLength(30);
+    expect(worker?.speedHistory.slice(-2)).toContain(2.5);
+    expect(worker?.speedHistory.slice(0, 27)).toEqual(Array.from({ length: 27 }, () => 0));
   });
 
   it('has every field of the contract', () => {
@@ -171,7 +235,7 @@ describe('the snapshot of a known run', () => {
 
 describe('a worker that dies', () => {
   it('is counted as restarted once, and loses its blocks', () => {
-    const { workers } = after([
+    const { workers } = snapshotAfter([
       {
         type: 'worker.info',
         worker: 'w0',
@@ -247,7 +311,7 @@ describe('any run of events', () => {
   it('throws nothing, keeps rates between 0 and 1, counts nothing below zero, and stays bounded', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 200 }), (events) => {
-        const snapshot = after(events);
+        const snapshot = snapshotAfter(events);
         for (const rate of [
           snapshot.hitRate.total,
           snapshot.hitRate.lastMinute,

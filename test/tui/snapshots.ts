@@ -1,6 +1,12 @@
 /** A snapshot as a stack would give it, always the same. */
 import { noTokensByKind } from '../../src/telemetry/kinds.js';
-import type { RequestSnapshot, Snapshot, WorkerSnapshot } from '../../src/telemetry/types.js';
+import type {
+  RequestSnapshot,
+  SessionSnapshot,
+  Snapshot,
+  TokensByKind,
+  WorkerSnapshot,
+} from '../../src/telemetry/types.js';
 
 const START = Date.UTC(2026, 10, 24, 12, 0, 0);
 
@@ -39,7 +45,14 @@ export function snapshotOf({
     hitRate: isUsed
       ? { total: 0.768, lastMinute: 0.768, reachable: 0.788 }
       : { total: null, lastMinute: null, reachable: null },
-    byKind: noTokensByKind(),
+    byKind: isUsed ? usedKinds() : noTokensByKind(),
+    misses: isUsed
+      ? {
+          grown: { requests: 8, computedTokens: 1_900, repeatedTokens: 0 },
+          never_seen: { requests: 2, computedTokens: 770, repeatedTokens: 0 },
+          evicted: { requests: 1, computedTokens: 253, repeatedTokens: 253 },
+        }
+      : {},
     readWriteRatio: isUsed ? 3.31 : 0,
     tiers: [
       {
@@ -51,6 +64,19 @@ export function snapshotOf({
         readBytes: 0,
         writtenBytes: 0,
         evicted: 0,
+      },
+      {
+        name: 'cpu',
+        bytes: 3.2 * 1024 ** 3,
+        bytesMax: 8 * 1024 ** 3,
+        blocks: 820,
+        hitTokens: isUsed ? 2_048 : 0,
+        readBytes: 120 * 1024 ** 2,
+        writtenBytes: 3.4 * 1024 ** 3,
+        evicted: 12,
+        promisesKept: 9,
+        promisesBroken: 1,
+        fault: null,
       },
     ],
     latency: {
@@ -64,15 +90,8 @@ export function snapshotOf({
     router: { policy: 'kv', faults: 0, lastFault: null },
     recording: null,
     sessions: [
-      {
-        id: 'session-1',
-        harness: 'claude-code',
-        role: 'main',
-        requests: 3,
-        hitRate: 0.8,
-        lastSeenAt: START,
-        worker: 'w0',
-      },
+      sessionOf({}),
+      sessionOf({ id: 'agent-7', role: 'subagent', parent: 'session-1', turns: [0, 0.5] }),
     ],
     recent: Array.from({ length: requests }, (_, index) => requestOf(index)),
     warnings: [],
@@ -97,6 +116,7 @@ function workerOf(index: number): WorkerSnapshot {
     cachedTokens: 4_838,
     generatedTokens: 400,
     tokensPerSecond: 40,
+    speedHistory: Array.from({ length: 30 }, (_, at) => (at < 10 ? 0 : at * 2)),
     restarts: 0,
     lastError: null,
   };
@@ -108,6 +128,9 @@ function requestOf(index: number): RequestSnapshot {
     dialect: index % 2 === 0 ? 'chat' : 'messages',
     state: index === 0 ? 'active' : 'done',
     session: index % 3 === 0 ? null : `session-${index % 3}`,
+    harness: index % 3 === 1 ? 'claude-code' : 'unknown',
+    role: 'main',
+    why: index === 0 ? null : index % 4 === 1 ? 'never_seen' : 'grown',
     worker: `w${index % 2}`,
     promptTokens: 900 - index,
     cachedTokens: 768,
@@ -115,5 +138,31 @@ function requestOf(index: number): RequestSnapshot {
     outputTokens: 40,
     ttftMs: 300 + index,
     startedAt: START - index * 1_000,
+  };
+}
+
+export function sessionOf(more: Partial<SessionSnapshot>): SessionSnapshot {
+  return {
+    id: 'session-1',
+    harness: 'claude-code',
+    role: 'main',
+    parent: null,
+    requests: 3,
+    hitRate: 0.8,
+    turns: [0, 0.7, 0.95],
+    divergence: { turn: 2, token: 180, message: 1, kind: 'message_changed' },
+    lastSeenAt: START,
+    worker: 'w0',
+    ...more,
+  };
+}
+
+function usedKinds(): TokensByKind {
+  return {
+    ...noTokensByKind(),
+    system: { tokens: 4_000, cached: 3_900 },
+    tools: { tokens: 5_000, cached: 4_800 },
+    conversation: { tokens: 3_000, cached: 900 },
+    output: { tokens: 600, cached: 77 },
   };
 }

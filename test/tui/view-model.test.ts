@@ -1,26 +1,45 @@
 /** The screen as lines: right figures, within the terminal, without colour where none is wanted. */
+import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../src/telemetry/types.js';
+import { VIEWS } from '../../src/tui/keys.js';
 import { ASCII_GLYPHS, textOf, UNICODE_GLYPHS, widthOf } from '../../src/tui/line.js';
 import { plainFrame } from '../../src/tui/plain-frame.js';
-import { isUtf8, looksFor } from '../../src/tui/theme.js';
-import { MINIMUM, screenLines } from '../../src/tui/view-model.js';
+import { plainLine } from '../../src/tui/plain-line.js';
+import { painter } from '../../src/tui/theme.js';
+import { FIRST_STATE, type UiState } from '../../src/tui/ui-state.js';
+import { MINIMUM, type Screen, screenLines } from '../../src/tui/view-model.js';
 import { snapshotOf } from './snapshots.js';
 
-const state = { mode: 'up' as const, isPaused: false, isHelp: false, glyphs: UNICODE_GLYPHS };
+const LOG = ['loading model', 'INFO ready on port 40001', 'ERROR out of slots', 'INFO request r1 ended'];
+const WIDTHS = [60, 80, 120, 200];
+const everyView = VIEWS.flatMap(({ view }) => WIDTHS.map((columns) => ({ view, columns })));
+
 const frame = (
   snapshot: Snapshot,
-  columns: number,
-  rows: number,
-  more: Partial<Parameters<typeof screenLines>[1]> = {},
-) => screenLines(snapshot, { ...state, columns, rows, ...more });
+  { ui = {}, ...more }: Partial<Omit<Screen, 'ui'>> & { ui?: Partial<UiState> } = {},
+) =>
+  screenLines(snapshot, {
+    columns: 120,
+    rows: 40,
+    mode: 'up',
+    isReadonly: false,
+    glyphs: UNICODE_GLYPHS,
+    log: LOG,
+    ...more,
+    ui: { ...FIRST_STATE, ...ui },
+  });
 const text = (lines: ReturnType<typeof screenLines>) => lines.map(textOf).join('\n');
+const painted = (lines: ReturnType<typeof screenLines>, depth: 'none' | '16' | '256' | 'true') =>
+  lines.map(painter({ depth, isLight: false, isAscii: false })).join('\n');
 
-describe('the screen', () => {
-  it.each([60, 80, 120, 200])('looks as agreed at %i columns', async (columns) => {
-    await expect(`${text(frame(snapshotOf(), columns, 36))}\n`).toMatchFileSnapshot(
-      `../fixtures/frames/${columns}.txt`,
+describe('every view', () => {
+  it.each(everyView)('looks as agreed: $view at $columns columns', async ({ view, columns }) => {
+    const lines = frame(snapshotOf(), { columns, rows: 36, ui: { view } });
+    await expect(`${text(lines)}\n`).toMatchFileSnapshot(`../fixtures/frames/${view}-${columns}.txt`);
+    await expect(`${painted(lines, '256')}\n`).toMatchFileSnapshot(
+      `../fixtures/frames/colour/${view}-${columns}.txt`,
     );
   });
 
@@ -31,8 +50,10 @@ describe('the screen', () => {
         fc.integer({ min: 1, max: 80 }),
         fc.integer({ min: 0, max: 16 }),
         fc.integer({ min: 0, max: 60 }),
-        (columns, rows, workers, requests) => {
-          const lines = frame(snapshotOf({ workers, requests }), columns, rows);
+        fc.constantFrom(...VIEWS.map(({ view }) => view)),
+        fc.boolean(),
+        (columns, rows, workers, requests, view, isHelp) => {
+          const lines = frame(snapshotOf({ workers, requests }), { columns, rows, ui: { view, isHelp } });
           expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
           for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
         },
@@ -40,8 +61,21 @@ describe('the screen', () => {
     );
   });
 
+  it('says the keys that work in it, and in a read-only screen none that change the stack', () => {
+    for (const { view } of VIEWS) expect(text(frame(snapshotOf(), { ui: { view } }))).toContain('? help');
+    const keys = (isReadonly: boolean) =>
+      text(frame(snapshotOf(), { isReadonly, ui: { view: 'workers', isHelp: true } }));
+    expect(keys(false)).toContain('drain and restart');
+    expect(keys(true)).not.toContain('drain and restart');
+  });
+
+  it('has the keys of all views in its help, from the map that reads them', () => {
+    const help = text(frame(snapshotOf(), { ui: { isHelp: true } }));
+    for (const { view, about } of VIEWS) expect(help).toContain(`${view}: ${about}`);
+  });
+
   it('is one line below the minimum, and says the state and the hit rate in it', () => {
-    const lines = frame(snapshotOf(), MINIMUM.columns - 1, 50);
+    const lines = frame(snapshotOf(), { columns: MINIMUM.columns - 1, rows: 50 });
     expect(lines).toHaveLength(1);
     expect(text(lines)).toContain('ready 2/2 hit 76.8 %');
   });
@@ -50,27 +84,52 @@ describe('the screen', () => {
     const snapshot = snapshotOf();
     snapshot.workers[0]!.state = 'restarting';
     snapshot.stack.state = 'degraded';
-    expect(text(frame(snapshot, 120, 40))).toMatch(/degraded[\s\S]*w0 +restarting/);
+    for (const view of ['overview', 'workers'] as const)
+      expect(text(frame(snapshot, { ui: { view } }))).toMatch(/DEGRADED[\s\S]*w0 +restarting/);
   });
 
   it('shows warnings, help and that it is paused', () => {
     const snapshot = snapshotOf();
     snapshot.warnings.push({ at: 0, code: 'x', message: 'the tokenizer differs' });
-    expect(text(frame(snapshot, 120, 40))).toContain('! the tokenizer differs');
-    expect(text(frame(snapshot, 120, 40, { isPaused: true }))).toContain('PAUSED');
-    expect(text(frame(snapshot, 120, 40, { isHelp: true }))).toContain('stop the stack');
-    expect(text(frame(snapshot, 120, 40, { isHelp: true, mode: 'top' }))).not.toContain('stop the stack');
+    expect(text(frame(snapshot))).toContain('! the tokenizer differs');
+    expect(text(frame(snapshot, { ui: { isPaused: true } }))).toContain('PAUSED');
+    expect(text(frame(snapshot, { ui: { isHelp: true } }))).toContain('stop the stack');
+    expect(text(frame(snapshot, { ui: { isHelp: true }, mode: 'top' }))).not.toContain('stop the stack');
   });
 
   it('uses only ASCII where the terminal has no more', () => {
-    expect(text(frame(snapshotOf(), 120, 40, { glyphs: ASCII_GLYPHS }))).toMatch(/^[\x20-\x7e\n]*$/);
-    expect(isUtf8({ LANG: 'C' })).toBe(process.platform !== 'linux');
-    expect(isUtf8({ LANG: 'en_GB.UTF-8' })).toBe(true);
+    const paint = painter({ depth: 'none', isLight: false, isAscii: true });
+    for (const { view } of VIEWS)
+      for (const isHelp of [false, true]) {
+        const lines = frame(snapshotOf(), { glyphs: ASCII_GLYPHS, ui: { view, isHelp } });
+        expect(stripVTControlCharacters(lines.map(paint).join('\n'))).toMatch(/^[\x20-\x7e\n]*$/);
+      }
+  });
+});
+
+describe('what the figures are worth', () => {
+  const doubtful = () => {
+    const snapshot = snapshotOf();
+    snapshot.stack.isSimulated = true;
+    snapshot.stack.state = 'degraded';
+    snapshot.stack.name = 'a-stack-with-a-rather-long-name';
+    snapshot.workers[1]!.feed = 'approximate';
+    return snapshot;
+  };
+
+  it.each(['SIMULATED', 'APPROXIMATE', 'DEGRADED'])('%s is said in every view at every width', (mark) => {
+    for (const { view, columns } of everyView)
+      for (const isHelp of [false, true])
+        expect(text(frame(doubtful(), { columns, ui: { view, isHelp } }).slice(0, 3))).toContain(mark);
+    expect(text(frame(doubtful(), { columns: 59 }))).toContain(mark);
   });
 
-  it('has no colour where NO_COLOR is set', () => {
-    expect(Object.values(looksFor({ NO_COLOR: '1' })).some(({ color }) => color !== undefined)).toBe(false);
-    expect(Object.values(looksFor({})).some(({ color }) => color !== undefined)).toBe(true);
+  it('is said in the same words by status and by plain lines', () => {
+    for (const mark of ['SIMULATED', 'APPROXIMATE', 'DEGRADED']) {
+      expect(plainFrame(doubtful())).toContain(mark);
+      expect(plainLine(doubtful())).toContain(mark);
+    }
+    expect(plainFrame(snapshotOf())).not.toMatch(/SIMULATED|APPROXIMATE|DEGRADED/);
   });
 });
 

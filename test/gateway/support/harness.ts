@@ -7,7 +7,7 @@ import { createPromptService, type PromptService } from '../../../src/prompt/ser
 import { PlainBlockIndex } from '../../../src/router/index/plain-index.js';
 import { loadPolicy } from '../../../src/router/policies/load-policy.js';
 import { createRouter, type Router } from '../../../src/router/router.js';
-import { explainMisses } from '../../../src/stack/explain-misses.js';
+import { MissTeller } from '../../../src/stack/explain-misses.js';
 import { createBus, type TelemetryBus } from '../../../src/telemetry/bus.js';
 import { createSnapshotStore } from '../../../src/telemetry/snapshot.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../../../src/telemetry/types.js';
@@ -67,7 +67,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const watch = options.watch?.((event) => bus.emit(event));
   if (watch !== undefined) bus.subscribe((event) => watch.apply(event));
   const router = startRouter([...links.keys()], options.feed ?? 'approximate');
-  const misses = explainMisses(router);
+  const misses = new MissTeller(router, (event) => bus.emit(event));
   bus.subscribe((event) => misses.apply(event));
   let listeners = 0;
   const gateway = createGateway({

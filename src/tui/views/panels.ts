@@ -1,34 +1,33 @@
 /** The screen's panels as lines: pure functions of a snapshot and a width. */
-import type { LatencySummary, RequestSnapshot, Snapshot, WorkerSnapshot } from '../telemetry/types.js';
-import { clockTime, compactCount, duration, milliseconds, percent } from './format.js';
-import { bar, clip, type Glyphs, type Line, seg, sparkline, spread, type Tone, whole } from './line.js';
-
-const STATE_TONES: Record<string, Tone> = {
-  ready: 'good',
-  done: 'dim',
-  active: 'accent',
-  queued: 'warn',
-  starting: 'warn',
-  restarting: 'warn',
-  draining: 'warn',
-  degraded: 'warn',
-  failed: 'bad',
-  rejected: 'bad',
-  cancelled: 'dim',
-  stopped: 'bad',
-};
+import type { LatencySummary, RequestSnapshot, Snapshot, WorkerSnapshot } from '../../telemetry/types.js';
+import { clockTime, compactCount, duration, milliseconds, percent } from '../format.js';
+import {
+  bar,
+  clip,
+  type Glyphs,
+  type Line,
+  seg,
+  sparkline,
+  spread,
+  type Tone,
+  whole,
+  widthOf,
+} from '../line.js';
+import { marksOf } from '../marks.js';
+import { STATE_TONES } from '../tones.js';
 
 const stateSeg = (state: string, width = 0) => seg(state.padEnd(width), STATE_TONES[state] ?? 'plain');
 
-export function headerLines({ stack, at }: Snapshot, columns: number, glyphs: Glyphs): Line[] {
+export function headerLines(snapshot: Snapshot, columns: number, glyphs: Glyphs): Line[] {
+  const { stack, at } = snapshot;
   const dot = seg(` ${glyphs.dot} `, 'dim');
-  const simulated = stack.isSimulated ? [dot, seg('SIMULATED', 'warn')] : [];
-  const left: Line = [
-    seg('dynamo', 'title'),
-    seg(` ${stack.name}  `, 'dim'),
-    stateSeg(stack.state),
-    ...simulated,
-  ];
+  // Degraded is a state that must not be overlooked: its mark says it.
+  const marks = [
+    ...(stack.state === 'degraded' ? [] : [stateSeg(stack.state)]),
+    ...marksOf(snapshot).map((mark) => seg(mark, 'warn')),
+  ].flatMap((mark, index) => (index === 0 ? [mark] : [dot, mark]));
+  const nameRoom = Math.max(0, columns - widthOf(marks) - 'dynamo   '.length);
+  const left: Line = [seg('dynamo', 'title'), seg(` ${stack.name.slice(0, nameRoom)}  `, 'dim'), ...marks];
   const right: Line = [seg(stack.url, 'accent')];
   const facts: Line = [
     seg(stack.model, 'title'),
@@ -37,8 +36,10 @@ export function headerLines({ stack, at }: Snapshot, columns: number, glyphs: Gl
     dot,
     seg(`router ${stack.router}`),
   ];
+  // What the figures are worth comes before the address.
+  const isWide = widthOf(left) + widthOf(right) < columns;
   return [
-    spread(left, right, columns),
+    isWide ? spread(left, right, columns) : clip(left, columns),
     spread(facts, [seg(`up ${duration(at - stack.startedAt)}`, 'dim')], columns),
   ];
 }
@@ -142,7 +143,6 @@ export function latencyLines(snapshot: Snapshot, columns: number, glyphs: Glyphs
 }
 
 export function requestLines(snapshot: Snapshot, columns: number, count: number): Line[] {
-  const harnessOf = new Map(snapshot.sessions.map((session) => [session.id, session.harness]));
   const head = [
     'time'.padEnd(10),
     'dialect'.padEnd(12),
@@ -156,10 +156,7 @@ export function requestLines(snapshot: Snapshot, columns: number, count: number)
   const newest = [...snapshot.recent]
     .sort((a, b) => b.startedAt - a.startedAt)
     .slice(0, Math.max(0, count - 1));
-  const lines = [
-    head.map((text) => seg(text, 'dim')),
-    ...newest.map((request) => requestLine(request, harnessOf)),
-  ];
+  const lines = [head.map((text) => seg(text, 'dim')), ...newest.map(requestLine)];
   return count <= 0 ? [] : lines.map((line) => withName(line, columns));
 }
 
@@ -170,10 +167,9 @@ function withName(line: Line, columns: number): Line {
   return kept.length === figures.length ? clip(line, columns) : kept;
 }
 
-function requestLine(request: RequestSnapshot, harnessOf: ReadonlyMap<string, string>): Line {
-  const { session } = request;
-  const harness = session === null ? undefined : harnessOf.get(session);
-  const name = harness === undefined || harness === 'unknown' ? (session ?? '-') : `${harness} ${session}`;
+function requestLine(request: RequestSnapshot): Line {
+  const { session, harness } = request;
+  const name = harness === 'unknown' ? (session ?? '-') : `${harness} ${session ?? ''}`.trim();
   const isCached = request.cachedTokens > 0;
   return [
     seg(clockTime(request.startedAt).padEnd(10), 'dim'),

@@ -1,0 +1,24 @@
+/** Flags of the live screen, the same for `up` and `top`. */
+import { Flags } from '@oclif/core';
+
+export const screenFlags = {
+  ascii: Flags.boolean({ description: 'draw the screen with ASCII only [default: by locale]' }),
+  light: Flags.boolean({ description: 'colours for a light background [default: by COLORFGBG]' }),
+  readonly: Flags.boolean({ description: 'the screen cannot drain or restart workers', default: false }),
+};
+
+/** What the terminal lacks is found out where no flag says it. */
+export function screenWish(flags: { ascii?: boolean; light?: boolean; readonly: boolean }): {
+  isReadonly: boolean;
+  wish: { ascii?: boolean; light?: boolean };
+} {
+  const { ascii, light } = flags;
+  return {
+    isReadonly: flags.readonly,
+    wish: { ...(ascii === undefined ? {} : { ascii }), ...(light === undefined ? {} : { light }) },
+  };
+}
+
+/** Whether a screen can be drawn: both ends are a terminal, and it can move its cursor. */
+export const hasScreen = (): boolean =>
+  process.stdout.isTTY === true && process.stdin.isTTY === true && process.env['TERM'] !== 'dumb';
