@@ -33,13 +33,25 @@ export interface AppProps {
   size: { columns: number; rows: number };
   mode: Mode;
   isReadonly: boolean;
+  isFlat: boolean;
   glyphs: Glyphs;
   paint(line: Line): string;
   onLeave(how: 'quit' | 'interrupt'): void;
   onSuspend(): void;
 }
 
-export function App({ source, memory, size, mode, isReadonly, glyphs, paint, onLeave, onSuspend }: AppProps) {
+export function App({
+  source,
+  memory,
+  size,
+  mode,
+  isReadonly,
+  isFlat,
+  glyphs,
+  paint,
+  onLeave,
+  onSuspend,
+}: AppProps) {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const change = (next: UiState) => {
     memory.ui = next;
@@ -80,7 +92,7 @@ export function App({ source, memory, size, mode, isReadonly, glyphs, paint, onL
   const { snapshot, ui } = memory;
   const log = useLog(source, memory);
   if (snapshot === null) return <Text>connecting</Text>;
-  const lines = screenLines(snapshot, { ...size, mode, isReadonly, glyphs, ui, log });
+  const lines = screenLines(snapshot, { ...size, mode, isReadonly, isFlat, glyphs, ui, log });
   // One text: laying out a node for each run of characters costs ten times as much.
   return <Text>{lines.map((line) => paint(line) || ' ').join('\n')}</Text>;
 }

@@ -115,11 +115,12 @@ class MountedScreen {
     stdout.write(ENTER_SCREEN);
     this.#ink = render(
       <App
-        source={source}
+        source={terminal.isScreenReader ? slower(source) : source}
         memory={this.#memory}
         size={sizeOf(stdout)}
         mode={mode}
         isReadonly={isReadonly}
+        isFlat={terminal.isScreenReader}
         glyphs={terminal.isAscii ? ASCII_GLYPHS : UNICODE_GLYPHS}
         paint={painter(terminal)}
         onLeave={this.#onLeave}
@@ -137,3 +138,20 @@ class MountedScreen {
 
 /** A terminal that reports no size (some ptys say 0) is taken for 80 × 24. */
 const sizeOf = (stdout: NodeJS.WriteStream) => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 });
+
+/** A change is read aloud: every half second nobody could listen to. */
+const SPOKEN_MS = 5_000;
+
+function slower(source: ScreenSource): ScreenSource {
+  return {
+    ...source,
+    subscribe: (listener) => {
+      let saidAt = Number.NEGATIVE_INFINITY;
+      return source.subscribe((snapshot) => {
+        if (snapshot.at - saidAt < SPOKEN_MS) return;
+        saidAt = snapshot.at;
+        listener(snapshot);
+      });
+    },
+  };
+}

@@ -5,6 +5,7 @@ import { clip, type Glyphs, type Line, seg } from './line.js';
 import { marksOf } from './marks.js';
 import type { Mode, UiState } from './ui-state.js';
 import { cacheView } from './views/cache.js';
+import { flatLines } from './views/flat.js';
 import { footerLine, helpLines, tabLine } from './views/frame.js';
 import { latencyView } from './views/latency.js';
 import { logsView } from './views/logs.js';
@@ -22,6 +23,8 @@ export interface Screen {
   isReadonly: boolean;
   glyphs: Glyphs;
   ui: UiState;
+  /** Sentences instead of tables and graphs. */
+  isFlat: boolean;
   /** Lines of the log that is shown; null when there is none. */
   log: readonly string[] | null;
 }
@@ -31,6 +34,7 @@ export const MINIMUM = { columns: 60, rows: 20 };
 
 export function screenLines(snapshot: Snapshot, screen: Screen): Line[] {
   const { columns, rows, glyphs, ui } = screen;
+  if (screen.isFlat) return flatLines(snapshot, screen);
   if (columns < MINIMUM.columns || rows < MINIMUM.rows) return [summaryLine(snapshot, columns)];
   const head = [...headerLines(snapshot, columns, glyphs), tabLine(ui, columns)];
   const room: Room = { columns, rows: rows - head.length - 2, glyphs };

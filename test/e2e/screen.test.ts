@@ -1,8 +1,7 @@
 /** The real screen in a real terminal (`script` gives one): it draws, leaves by key, and puts the terminal back. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Home, isRunning, makeHome, root, until } from './harness.js';
+import { type Home, isRunning, makeHome, until } from './harness.js';
+import { openTerminal, type Terminal } from './pseudo-terminal.js';
 
 const ENTER = '\u001b[?1049h';
 const LEAVE = '\u001b[?1049l';
@@ -10,12 +9,6 @@ const SHOW_CURSOR = '\u001b[?25h';
 
 let home: Home;
 let terminal: Terminal | undefined;
-
-interface Terminal {
-  child: ChildProcess;
-  output(): string;
-  type(keys: string): void;
-}
 
 beforeAll(() => {
   home = makeHome();
@@ -28,24 +21,7 @@ afterEach(async () => {
 
 afterAll(() => home.remove());
 
-/** Runs a command of ours in a pseudo terminal of 120 × 40. */
-function inTerminal(command: string): Terminal {
-  const bin = path.join(root, 'bin', 'run.js');
-  const line = `stty cols 120 rows 40; exec ${process.execPath} ${bin} ${command}`;
-  const child = spawn('script', ['-qfec', line, '/dev/null'], {
-    env: { ...home.env, TERM: 'xterm-256color', LANG: 'C.UTF-8' },
-  });
-  let text = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString('utf8');
-  });
-  return { child, output: () => text, type: (keys) => child.stdin.write(keys) };
-}
-
-async function ended(of: Terminal): Promise<number | null> {
-  await until(() => of.child.exitCode !== null, 'the terminal program to end');
-  return of.child.exitCode;
-}
+const inTerminal = (command: string): Terminal => openTerminal(command, home.env);
 
 /** After the last frame the terminal is as it was: normal screen, cursor shown. */
 function expectRestored(output: string): void {
@@ -64,7 +40,7 @@ describe('dynamo up on a terminal', () => {
     );
     expect(terminal.output()).toMatch(/ready http:\/\/127/);
     terminal.type('q');
-    expect(await ended(terminal)).toBe(0);
+    expect(await terminal.ended()).toBe(0);
     expectRestored(terminal.output());
     expect(terminal.output()).toContain('left default running');
     const { stack } = JSON.parse((await home.cli('status', '--json')).stdout);
@@ -78,7 +54,7 @@ describe('dynamo up on a terminal', () => {
     await until(() => terminal!.output().includes(ENTER), 'the screen', 40_000);
     const { stack, workers } = JSON.parse((await home.cli('status', '--json')).stdout);
     terminal.type('\u0003');
-    expect(await ended(terminal)).toBe(130);
+    expect(await terminal.ended()).toBe(130);
     expectRestored(terminal.output());
     for (const pid of [stack.pid, workers[0].pid]) await until(() => !isRunning(pid), `pid ${pid} to end`);
   });
@@ -93,7 +69,7 @@ async function attachAndLeave(): Promise<void> {
   terminal = inTerminal('top');
   await until(() => /w0/.test(terminal!.output()), 'the screen of top');
   terminal.type('q');
-  expect(await ended(terminal)).toBe(0);
+  expect(await terminal.ended()).toBe(0);
   expectRestored(terminal.output());
 }
 
@@ -102,6 +78,6 @@ async function dieUnderTheScreen(pid: number): Promise<void> {
   terminal = inTerminal('top');
   await until(() => /w0/.test(terminal!.output()), 'the screen of top');
   process.kill(pid, 'SIGKILL');
-  await ended(terminal);
+  await terminal.ended();
   expectRestored(terminal.output());
 }

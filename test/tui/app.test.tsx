@@ -39,6 +39,7 @@ async function show({ isReadonly = false } = {}) {
       size={{ columns: 100, rows: 40 }}
       mode="up"
       isReadonly={isReadonly}
+      isFlat={false}
       glyphs={UNICODE_GLYPHS}
       paint={painter({ depth: 'none', isLight: false, isAscii: true })}
       onLeave={(how) => left.push(how)}

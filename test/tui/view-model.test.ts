@@ -25,6 +25,7 @@ const frame = (
     rows: 40,
     mode: 'up',
     isReadonly: false,
+    isFlat: false,
     glyphs: UNICODE_GLYPHS,
     log: LOG,
     ...more,
@@ -104,6 +105,34 @@ describe('every view', () => {
         const lines = frame(snapshotOf(), { glyphs: ASCII_GLYPHS, ui: { view, isHelp } });
         expect(stripVTControlCharacters(lines.map(paint).join('\n'))).toMatch(/^[\x20-\x7e\n]*$/);
       }
+  });
+});
+
+describe('a screen for a screen reader', () => {
+  it.each(VIEWS)('says $view in labelled sentences', async ({ view }) => {
+    const lines = frame(snapshotOf(), { isFlat: true, ui: { view } });
+    await expect(`${text(lines)}\n`).toMatchFileSnapshot(`../fixtures/frames/flat/${view}.txt`);
+    expect(text(lines)).not.toMatch(/[█▓▒░▁-▇─│└]/);
+  });
+
+  it('says nothing new while nothing happens but time', () => {
+    const later = snapshotOf();
+    later.at += 3_000;
+    for (const { view } of VIEWS)
+      expect(text(frame(later, { isFlat: true, ui: { view } }))).toBe(
+        text(frame(snapshotOf(), { isFlat: true, ui: { view } })),
+      );
+  });
+
+  it('is told of marks, questions and that it is paused', () => {
+    const snapshot = snapshotOf();
+    snapshot.stack.isSimulated = true;
+    const said = text(
+      frame(snapshot, { isFlat: true, ui: { view: 'workers', question: 'w1', isPaused: true } }),
+    );
+    expect(said).toContain('SIMULATED');
+    expect(said).toContain('Drain and restart w1?');
+    expect(said).toContain('Paused');
   });
 });
 

@@ -1,0 +1,171 @@
+/**
+ * The screen in real terminals of many kinds, one behaviour a test: what is seen is rebuilt from what was written. One
+ * simulated stack serves all of them; `top` shows it.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { VIEWS } from '../../src/tui/keys.js';
+import { type Home, makeHome, type RunningStack, until } from './harness.js';
+import { openTerminal, type Terminal } from './pseudo-terminal.js';
+
+const CTRL_C = '\u0003';
+const CTRL_Z = '\u001a';
+
+let home: Home;
+let stack: RunningStack;
+let terminal: Terminal;
+
+beforeAll(async () => {
+  home = makeHome();
+  stack = await home.up('--recipe', 'glm5', '--simulate', '--workers', '2', '--set', 'simulator.speed=50');
+  const body = { model: 'glm-5.1', max_tokens: 5, messages: [{ role: 'user', content: 'hello' }] };
+  await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(body) });
+});
+afterEach(() => terminal?.child.kill('SIGKILL'));
+afterAll(async () => {
+  await stack?.down();
+  home.remove();
+});
+
+async function top(
+  flags = '',
+  env: NodeJS.ProcessEnv = {},
+  options: Parameters<typeof openTerminal>[2] = {},
+): Promise<Terminal> {
+  terminal = openTerminal(`top ${flags}`, { ...home.env, ...env }, options);
+  return terminal;
+}
+
+/** The normal screen again, with the cursor. */
+function expectRestored(of: Terminal): void {
+  expect(of.see()).toMatchObject({ isAlternate: false, isCursorShown: true });
+}
+
+describe('the screen on a terminal', () => {
+  it('has a key for every view, help, and leaves by q', async () => {
+    const screen = await top();
+    await screen.sees(/w1 +ready/);
+    expect(screen.see()).toMatchObject({ isAlternate: true, isCursorShown: false });
+    for (const [index, { view }] of VIEWS.entries())
+      await screen.typeAndSee(String(index + 1), new RegExp(`SIMULATED[\\s\\S]*${index + 1} \\[${view}\\]`));
+    await screen.typeAndSee('?', /cached ÷ prompt tokens/);
+    await screen.typeAndSee('?', /7 \[logs\]/);
+    await screen.typeAndSee('4', /1 of the newest 1/);
+    await screen.typeAndSee('\r', /worker +w[01] by policy kv/);
+    screen.type('\u001b');
+    await screen.sees(/1 of the newest 1/);
+    screen.type('q');
+    expect(await screen.ended()).toBe(0);
+    expectRestored(screen);
+  });
+
+  it('follows the size of the window, down to one line and back', async () => {
+    const screen = await top();
+    await screen.sees(/2 workers/);
+    screen.resize(62, 30);
+    await screen.sees(/1 \[overview\] {2}2 {2}3/);
+    expect(Math.max(...screen.see().lines.map((line) => line.length))).toBeLessThanOrEqual(62);
+    screen.resize(50, 30);
+    await screen.sees(/^dynamo ready SIMULATED 2\/2 hit/);
+    expect(screen.see().lines.filter((line) => line !== '')).toHaveLength(1);
+    screen.resize(200, 50);
+    await screen.sees(/2 workers/);
+    screen.type(CTRL_C);
+    expect(await screen.ended()).toBe(0);
+    expectRestored(screen);
+  });
+
+  it('is suspended by Ctrl-Z with the terminal as it was, and comes back with fg where it was', async () => {
+    const around = (line: string) =>
+      `set -m; ${line}; stty -a | grep -o -- '-*icanon'; echo suspended; fg >/dev/null; echo left`;
+    const screen = await top('', {}, { around });
+    await screen.sees(/2 workers/);
+    await screen.typeAndSee('2', /\[workers\]/);
+    screen.type(CTRL_Z);
+    await until(() => /suspended/.test(screen.output()), 'the shell to go on');
+    expect(screen.output()).toMatch(/[^-]icanon\r\nsuspended/);
+    // The screen is drawn anew, from where it was left.
+    await until(
+      () => /suspended[\s\S]*\?1049h[\s\S]*2.*\[workers\]/.test(screen.output()),
+      'the screen again',
+    );
+    await screen.sees(/2 \[workers\]/);
+    expect(screen.see()).toMatchObject({ isAlternate: true, isCursorShown: false });
+    screen.type('q');
+    expect(await screen.ended()).toBe(0);
+    expectRestored(screen);
+  });
+
+  it.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('puts the terminal back after %s', async (signal) => {
+    const screen = await top();
+    await screen.sees(/2 workers/);
+    screen.kill(signal);
+    await screen.ended();
+    expectRestored(screen);
+  });
+
+  it('puts the terminal back when it crashes, and the reason can be read', async () => {
+    const crash = "process.on('SIGUSR2',()=>{throw%20new%20Error('out%20of%20luck')})";
+    const screen = await top('', { NODE_OPTIONS: `--import data:text/javascript,${crash}` });
+    await screen.sees(/2 workers/);
+    screen.kill('SIGUSR2');
+    expect(await screen.ended()).not.toBe(0);
+    expectRestored(screen);
+    expect(screen.see().lines.join('\n')).toContain('out of luck');
+  });
+
+  it('has no key that changes the stack with --readonly', async () => {
+    const screen = await top('--readonly');
+    await screen.typeAndSee('2', /\[workers\]/);
+    screen.type('Ry');
+    await screen.typeAndSee('p', /PAUSED/);
+    expect(screen.see().lines.join('\n')).not.toMatch(/restart w0|draining/);
+    screen.type('q');
+    await screen.ended();
+  });
+});
+
+describe('the terminal’s own limits', () => {
+  it.each([
+    ['no colour', { NO_COLOR: '1' }, /^(?:0|1|22)?$/],
+    ['16 colours', { TERM: 'xterm' }, /^(?:[0-2]|22|1;31|3[0-7]|39)?$/],
+    ['256 colours', { TERM: 'xterm-256color' }, /^(?:[0-2]|22|39|(?:1;)?38;5;\d+)?$/],
+    ['true colour', { COLORTERM: 'truecolor' }, /^(?:[0-2]|22|39|(?:1;)?38;2;\d+;\d+;\d+)?$/],
+    ['forced colour', { NO_COLOR: '1', FORCE_COLOR: '1' }, /^(?:[0-2]|22|1;31|3[0-7]|39)?$/],
+  ])('%s', async (_name, env, allowed) => {
+    const screen = await top('', env);
+    await screen.sees(/w1 +ready/);
+    const { styles } = screen.see();
+    expect([...styles].filter((style) => !allowed.test(style))).toEqual([]);
+    screen.type('q');
+    await screen.ended();
+  });
+
+  it('ASCII only, by flag and by locale', async () => {
+    for (const [flags, env] of [
+      ['--ascii', {}],
+      ['', { LANG: 'C', LC_ALL: 'C' }],
+    ] as const) {
+      const screen = await top(flags, env);
+      await screen.sees(/-- workers -/);
+      expect(screen.see().lines.join('')).toMatch(/^[\x20-\x7e]*$/);
+      screen.type('q');
+      await screen.ended();
+    }
+  });
+
+  it('a terminal that cannot move its cursor, and no terminal: plain text', async () => {
+    const screen = await top('', { TERM: 'dumb' });
+    expect(await screen.ended()).toBe(0);
+    expect(screen.output()).toContain('SIMULATED');
+    expect(screen.output()).not.toContain('\u001b');
+    expect((await home.cli('top')).stdout).not.toContain('\u001b');
+  });
+
+  it('a screen reader: labelled sentences', async () => {
+    const screen = await top('--screen-reader');
+    await screen.sees(/Worker w1: ready, 0 active/);
+    await screen.typeAndSee('4', /View 4 of 7: requests[\s\S]*Chosen: [\d:]+ done, worker w[01]/);
+    screen.type('q');
+    await screen.ended();
+  });
+});
