@@ -68,6 +68,8 @@ function vllmEnv(plan: Plan, worker: WorkerPlan): Record<string, string> {
     PYTHONHASHSEED: '0',
     // Nothing leaves this machine unasked.
     VLLM_NO_USAGE_STATS: '1',
+    // Processes that name themselves (`VLLM::EngineCore`) would write over the environment by which the supervisor finds them.
+    SPT_NOENV: '1',
     // Its own limit, ten minutes, is shorter than large models take; ours holds.
     VLLM_ENGINE_READY_TIMEOUT_S: String(READY_TIMEOUT_MS / 1_000),
     ...plan.engineEnv,

@@ -2,7 +2,7 @@
  * vLLM as the supervisor sees it. Lines are vLLM's own: those of the CPU build from a run of release 0.32.0, those that
  * take a GPU or a network from the sources of that release, of torch and of huggingface_hub.
  */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -41,6 +41,10 @@ describe('the command', () => {
     const { env } = vllmAdapter.command(PLAN, { ...WORKER, gpus: [], cpus: [1] });
     expect(env['VLLM_CPU_OMP_THREADS_BIND']).toBe('1');
     expect(env).not.toHaveProperty('CUDA_VISIBLE_DEVICES');
+  });
+
+  it('keeps the mark of every process readable, engine cores included', () => {
+    expect(vllmAdapter.command(PLAN, WORKER).env).toMatchObject({ SPT_NOENV: '1' });
   });
 
   it('has vLLM wait as long as the supervisor does', () => {
@@ -99,6 +103,15 @@ describe('phases', () => {
     ],
   ])('%s', (line, name, progress) => {
     expect(phaseOf(line)).toEqual({ name, progress });
+  });
+
+  it('of a whole start, as the CPU build wrote it', () => {
+    const log = path.resolve(import.meta.dirname, '../../fixtures/vllm/start-cpu-0.32.0.log');
+    const told = readFileSync(log, 'utf8')
+      .split('\n')
+      .flatMap((line) => phaseOf(line) ?? [])
+      .map(({ name, progress }) => (progress === null ? name : `${name} ${progress}`));
+    expect(told).toEqual(['engine', 'weights', 'weights 0', 'weights 1', 'weights 1', 'warming', 'opening']);
   });
 
   it('are not read out of other lines', () => {

