@@ -7,6 +7,7 @@ Runs in vLLM's environment; needs transformers 5.16 or newer, gguf and accelerat
 folder its final name once this has ended well.
 """
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -20,6 +21,28 @@ def die_with_parent() -> None:
         pass
 
 
+def with_tools(tokenizer) -> str:
+    """The chat template; one that knows no tools gets a beginning that writes them as text."""
+    template = tokenizer.chat_template
+    if template is None or "tools" in template:
+        return template
+    system, user = "probe-system-text", "probe-user-text"
+
+    def render(*messages):
+        chat = [{"role": role, "content": text} for role, text in messages]
+        return tokenizer.apply_chat_template(chat, tokenize=False)
+
+    before, found, after = render(("system", system), ("user", user)).partition(system)
+    bare = render(("user", user))
+    if not found:
+        return template
+    is_framed = len(bare) >= len(before + after) and bare.startswith(before) and bare.endswith(after)
+    default = bare[len(before):len(bare) - len(after)] if is_framed else ""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "hermes-tools.jinja"), encoding="utf-8") as file:
+        head, code = file.read().rstrip("\n").split("-#}", 1)
+    return head + "-#}" + code.replace('"DEFAULT SYSTEM"', json.dumps(default, ensure_ascii=False)) + template
+
+
 def main(source: str, out: str) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -30,6 +53,7 @@ def main(source: str, out: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(
         folder, gguf_file=name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True))
     model.save_pretrained(out)
+    tokenizer.chat_template = with_tools(tokenizer)
     tokenizer.save_pretrained(out)
 
 
