@@ -53,13 +53,17 @@ function engineArgs({ parallel, args }: VllmVariant): string[] {
   return [...flags, ...flagsOf({ args })];
 }
 
-/** `{tool-call-parser: glm47, trust-remote-code: true}` → argv; `false` leaves a flag out. */
+/**
+ * `{tool-call-parser: glm47, trust-remote-code: true}` → argv; `false` leaves a flag out. A field of a JSON option
+ * (`attention_config.backend`) always has its value: vLLM takes the next word for it, whatever that is.
+ */
 function flagsOf({ args }: Pick<VllmVariant, 'args'>): string[] {
   const flags: string[] = [];
   for (const [name, value] of Object.entries(args)) {
-    if (value === false || value === 'false') continue;
+    const isField = name.includes('.');
+    if (!isField && String(value) === 'false') continue;
     flags.push(`--${name}`);
-    if (value !== true && value !== 'true') flags.push(String(value));
+    if (isField || String(value) !== 'true') flags.push(String(value));
   }
   return flags;
 }

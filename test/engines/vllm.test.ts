@@ -148,7 +148,7 @@ describe.runIf(notHere === null)('vLLM', () => {
     });
 
     it('in Messages and Responses, with what it read from its cache in each one’s field', async () => {
-      const long = `${story('rivers', 12)} What is the capital of France?`;
+      const long = `${story('rivers', 20)} What is the capital of France?`;
       const first = await ask('/v1/messages', { max_tokens: 16, messages: [user(long)] });
       expect(first.body).toMatchObject({
         type: 'message',

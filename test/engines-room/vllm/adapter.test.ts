@@ -268,6 +268,17 @@ describe('the cause of an end', () => {
     expect(cause.remedy).toMatch(remedy);
   });
 
+  it.each([
+    ['kv', 'kv_too_small', 'Use `--set context=2880`, or more GPUs.'],
+    ['block', 'unknown_flag', expect.stringContaining('a multiple of 32')],
+    ['port', 'port_in_use', 'It is started again.'],
+    ['offline', 'model_offline', expect.stringContaining('hf download')],
+  ])('in the words of a real end: %s', (name, code, remedy) => {
+    const log = path.resolve(import.meta.dirname, `../../fixtures/vllm/end-${name}-0.32.0.log`);
+    const cause = classifyExit({ code: 1, signal: null }, readFileSync(log, 'utf8').split('\n'));
+    expect(cause).toMatchObject({ code, remedy });
+  });
+
   it('says what was wrong with the arguments', () => {
     const { message } = classifyExit({ code: 2, signal: null }, ['vllm: error: unrecognized arguments: --x']);
     expect(message).toBe('vLLM does not take its arguments: unrecognized arguments: --x.');
