@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findProgram } from '../plan/probe.js';
+import { watchDeath } from './death-watch.js';
 import { killGroup } from './kill-group.js';
 import { LineSplitter } from './log-lines.js';
 
@@ -36,7 +37,7 @@ const OUTPUT_GRACE_MS = 500;
 
 /**
  * Starts the program in a process group of its own. Its stdin is a pipe that stays open: when the stack dies, however
- * it dies, the pipe closes, and on Linux the kernel kills the worker as well.
+ * it dies, the pipe closes, and on Linux the kernel kills the worker as well. What it forked is killed by a watch.
  */
 export const spawnChild: SpawnChild = async (spec, onLine) => {
   const prefix = await parentDeathPrefix();
@@ -59,11 +60,11 @@ export const spawnChild: SpawnChild = async (spec, onLine) => {
     pid: child.pid ?? null,
     terminate: () => signalGroup(child, 'SIGTERM'),
     kill: () => endGroup(child),
-    exited: waitForExit(child),
+    exited: waitForExit(child, child.pid === undefined ? () => {} : watchDeath(child.pid)),
   };
 };
 
-async function waitForExit(child: ChildProcess): Promise<ExitFacts> {
+async function waitForExit(child: ChildProcess, endWatch: () => void): Promise<ExitFacts> {
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const facts = await new Promise<ExitFacts>((resolve) => {
     child.once('error', (error) => resolve({ code: null, signal: null, error: error.message }));
@@ -78,6 +79,7 @@ async function waitForExit(child: ChildProcess): Promise<ExitFacts> {
   if (facts.error === null) await Promise.race([closed, graceOver]);
   // Whatever was spared has had its time.
   signalGroup(child, 'SIGKILL');
+  endWatch();
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
   return facts;
 }

@@ -44,6 +44,19 @@ describe('commands', () => {
     expect((await home.cli('up', '--name', 'other', '--recipe', file)).code).toBe(2);
   });
 
+  it.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'say how to install an engine that is missing, before anything is fetched or started',
+    async () => {
+      const result = await home.cli('up', '--name', 'other', '--recipe', 'smollm2-vllm-cpu');
+      expect(result).toMatchObject({ code: 1, stdout: '' });
+      expect(result.stderr).toContain('Install it with `dynamo engine install vllm --cpu`');
+      expect((await home.cli('recipe', 'list')).stdout).toContain('needs: dynamo engine install vllm --cpu');
+      const doctor = await home.cli('doctor', '--recipe', 'smollm2-vllm-cpu', '--json');
+      expect(doctor.code).not.toBe(0);
+      expect(doctor.stdout).toContain('dynamo engine install vllm --cpu');
+    },
+  );
+
   it('refuse a recipe this host cannot run, with every reason, exit code 3', async () => {
     const result = await home.cli('up', '--name', 'other', '--recipe', 'glm5');
     expect(result.code).toBe(3);

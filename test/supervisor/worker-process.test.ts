@@ -8,6 +8,7 @@ import type { DynamoError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import type { Clock } from '../../src/supervisor/clock.js';
 import { freePort } from '../../src/supervisor/ports.js';
+import { allPids, processFacts } from '../../src/supervisor/process-facts.js';
 import { createSupervisor } from '../../src/supervisor/supervisor.js';
 import type { SupervisorService } from '../../src/supervisor/types.js';
 import { ManualClock } from './support/manual-clock.js';
@@ -263,6 +264,23 @@ describe('a worker whose stack died', () => {
     owner.kill('SIGKILL');
     await until(() => !isRunning(pid), 'the worker to end');
   });
+
+  it.runIf(process.platform === 'linux')(
+    'takes along what neither sees that nor is the worker itself',
+    async () => {
+      const shared = path.join(dir, 'sem.mp-x');
+      writeFileSync(shared, '');
+      const owner = spawn(process.execPath, [path.join(programs, 'watched.mjs'), shared], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const pid = Number(await new Promise((resolve) => owner.stdout.once('data', resolve)));
+      const members = groupOf(pid);
+      expect(members).toHaveLength(2);
+      owner.kill('SIGKILL');
+      await until(() => members.every((member) => !isRunning(member)), 'the group to end');
+      expect(existsSync(shared)).toBe(false);
+    },
+  );
 });
 
 describe('the environment of a worker', () => {
@@ -285,6 +303,8 @@ describe('the environment of a worker', () => {
     }
   });
 });
+
+const groupOf = (leader: number): number[] => allPids().filter((pid) => processFacts(pid)?.group === leader);
 
 async function failureOf(promise: Promise<void>): Promise<DynamoError> {
   return await promise.then(
