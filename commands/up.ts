@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../src/cli/base-command.js';
 import { modelsDir } from '../src/cli/paths.js';
-import { hasScreen, screenFlags, screenWish } from '../src/cli/screen-flags.js';
+import { canRedraw, hasScreen, screenFlags, screenWish } from '../src/cli/screen-flags.js';
 import type { EngineName, HostSnapshot, Plan } from '../src/plan/types.js';
 import type { AttachWish } from '../src/stack/attach-plan.js';
 import type { ResolvedPlan } from '../src/stack/resolve-plan.js';
@@ -105,6 +105,7 @@ export default class Up extends BaseCommand {
     const keys = await this.#keys(flags['api-keys']);
     const plan = await this.#fetchModel(resolved.plan, name);
     const { plainLine } = await import('../src/tui/plain-line.js');
+    const { isUtf8 } = await import('../src/tui/terminal.js');
     const wantsScreen = !flags['no-tui'] && hasScreen();
     const { stdin, stdout } = process;
     const terminal = { stdin, stdout, mode: 'up' as const, ...screenWish(flags) };
@@ -128,6 +129,7 @@ export default class Up extends BaseCommand {
       screen: wantsScreen
         ? async (options) => (await import('../src/tui/mount.js')).runScreen({ ...options, ...terminal })
         : null,
+      terminal: canRedraw() && !flags['no-tui'] ? { isAscii: flags.ascii ?? !isUtf8(process.env) } : null,
       plainLine,
     });
     process.exitCode = exit;

@@ -31,3 +31,6 @@ export function screenWish(flags: {
 /** Whether a screen can be drawn: both ends are a terminal, and it can move its cursor. */
 export const hasScreen = (): boolean =>
   process.stdout.isTTY === true && process.stdin.isTTY === true && process.env['TERM'] !== 'dumb';
+
+/** Whether progress on stderr can be drawn in place. */
+export const canRedraw = (): boolean => process.stderr.isTTY === true && process.env['TERM'] !== 'dumb';

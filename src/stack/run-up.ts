@@ -8,9 +8,9 @@ import type { Snapshot } from '../telemetry/types.js';
 import { type LaunchedStack, launchStack } from './launch.js';
 import { requireFreePort, requireSafeBind } from './listen-checks.js';
 import type { StackSpec } from './spec.js';
-import { startLines } from './start-lines.js';
 import { isLockLeft, lockHolder } from './state-file.js';
 import { stopStack } from './stop.js';
+import { watchStart } from './watch-start.js';
 
 export interface UpOptions {
   spec: StackSpec;
@@ -18,6 +18,8 @@ export interface UpOptions {
   isDetached: boolean;
   /** Shows the screen until the user leaves it; null for plain lines. The screen's packages load only when called. */
   screen: ((options: ScreenOptions) => Promise<'quit' | 'stop' | 'lost'>) | null;
+  /** How the start is shown: drawn in place on a terminal that can, else null for plain lines. */
+  terminal: { isAscii: boolean } | null;
   /** One line about the stack, for logs. */
   plainLine(snapshot: Snapshot): string;
 }
@@ -42,12 +44,14 @@ export async function runUp(options: UpOptions): Promise<number> {
   const { spec } = options;
   requireSafeBind(spec.host, [...spec.apiKeys, ...(spec.keyPolicies ?? [])], options.isInsecure);
   await requireFreePort(spec.host, spec.port);
-  const lines = startLines(process.stderr);
-  const launched = launchStack(spec, lines.show);
+  const watch = watchStart(spec, options.terminal);
+  const launched = launchStack(spec, watch.show);
   const interrupted = interruption();
-  const outcome = await Promise.race([launched.ready, interrupted.first.then(() => null)]);
-  lines.close();
+  const outcome = await Promise.race([launched.ready, interrupted.first.then(() => null)]).finally(
+    watch.close,
+  );
   if (outcome === null) return await giveUp(launched);
+  watch.keep(outcome.startMs);
   const simulated = spec.plan.engine === 'simulator' ? ' SIMULATED' : '';
   process.stdout.write(
     `ready ${outcome.url} model=${outcome.model} workers=${outcome.workers}${simulated}\n`,

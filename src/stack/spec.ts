@@ -25,7 +25,15 @@ export interface StackSpec {
 /** Messages of the stack process to the command that started it, over node's IPC channel. */
 export type StartMessage =
   | { type: 'step'; text: string }
-  | { type: 'worker'; worker: string; state: string; phase: string; progress: number | null }
+  | {
+      type: 'worker';
+      worker: string;
+      state: string;
+      phase: string;
+      progress: number | null;
+      /** Why it does not serve. */
+      reason?: string;
+    }
   | { type: 'ready'; url: string; model: string; workers: number; startMs: number }
   | { type: 'failed'; message: string; remedy: string; exit: number };
 

@@ -252,6 +252,7 @@ export class Stack {
           state,
           phase: facts.phase.name,
           progress: facts.phase.progress,
+          ...(facts.reason === undefined ? {} : { reason: facts.reason }),
         });
       },
       onLog: () => {},

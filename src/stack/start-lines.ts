@@ -28,7 +28,11 @@ function words(message: StartMessage): { key: string; text: string } | null {
   if (message.type === 'ready')
     return { key: 'ready', text: `stack started in ${(message.startMs / 1000).toFixed(1)} s` };
   if (message.type === 'failed') return null;
-  const { worker, state, phase, progress } = message;
+  const { worker, state, phase, progress, reason } = message;
   const share = progress === null ? '' : ` ${Math.floor(progress * 4) * 25} %`;
-  return { key: worker, text: `${worker} ${state === 'starting' && phase !== '' ? phase : state}${share}` };
+  const why = state === 'restarting' && reason !== undefined ? `: ${reason}` : '';
+  return {
+    key: worker,
+    text: `${worker} ${state === 'starting' && phase !== '' ? phase : state}${share}${why}`,
+  };
 }

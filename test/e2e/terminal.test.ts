@@ -2,6 +2,8 @@
  * The screen in real terminals of many kinds, one behaviour a test: what is seen is rebuilt from what was written. One
  * simulated stack serves all of them; `top` shows it.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { VIEWS } from '../../src/tui/keys.js';
 import { type Home, makeHome, type RunningStack, until } from './harness.js';
@@ -121,6 +123,39 @@ describe('the screen on a terminal', () => {
     expect(screen.see().lines.join('\n')).not.toMatch(/restart w0|draining/);
     screen.type('q');
     await screen.ended();
+  });
+});
+
+describe('the start on a terminal', () => {
+  it('is drawn in place, worker by worker, and knows the next time what it took', async () => {
+    for (const [time, words] of [
+      ['first', /w1 +ready +━+ +[\d.]+ s$/m],
+      ['second', /w1 +ready +━+ +[\d.]+ s, last time [\d.]+ s$/m],
+    ] as const) {
+      terminal = openTerminal(
+        'up --name other --recipe glm5 --simulate --workers 2 --set simulator.speed=50 --port 0 --detach',
+        home.env,
+      );
+      expect(await terminal.ended(), time).toBe(0);
+      const seen = terminal.see().lines.join('\n');
+      expect(seen).toMatch(words);
+      expect(seen.match(/workers ready/g)).toHaveLength(1);
+      expect(seen).toMatch(/^ready http:\S+ model=glm-5\.1 workers=2 SIMULATED$/m);
+      expect((await home.cli('down', '--name', 'other', '--now')).code).toBe(0);
+    }
+  });
+
+  it('that fails shows the telling lines of the log and what to try', async () => {
+    const whole = readFileSync(process.env['DYNAMO_TEST_MODEL'] ?? '');
+    const cut = path.join(home.dir, 'cut.gguf');
+    writeFileSync(cut, whole.subarray(0, 20_000_000));
+    terminal = openTerminal(`up --name other --recipe ${cut} --workers 1 --port 0`, home.env);
+    expect(await terminal.ended()).toBe(1);
+    const seen = terminal.see();
+    expect(seen.isAlternate).toBe(false);
+    expect(seen.lines.join('\n')).toMatch(
+      /w0 +failed[\s\S]*Worker w0 did not start: The model file[\s\S]*\| phase weights[\s\S]*Fetch it again/,
+    );
   });
 });
 
