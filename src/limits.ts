@@ -65,6 +65,8 @@ export const LIMITS = {
   headersTimeoutMs: 15_000,
   /** Longest pause between telemetry reports of a stream's tokens. */
   tokenReportMs: 250,
+  /** Made-up requests that get a fresh gateway's code compiled; more would gain little. */
+  warmUpRequests: 600,
   /** Different warnings about ignored fields remembered, so that each is told once. */
   warningsRemembered: 1_000,
   /** Bytes of a session or parent id in a header, as in NVIDIA Dynamo. */

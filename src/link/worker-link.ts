@@ -11,6 +11,8 @@ export interface WorkerLinkOptions {
   worker: string;
   /** Base address, e.g. `http://127.0.0.1:40001`. */
   url: string;
+  /** A unix socket the worker listens on; `url` then only names it. */
+  socketPath?: string;
   /** Sockets at most; one per running request, so by default only the gateway's own bound holds. */
   connections?: number;
   /** Milliseconds without a byte from the engine before a request fails. */
@@ -32,7 +34,10 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
     connections: options.connections ?? null,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    connect: { timeout: LIMITS.connectTimeoutMs },
+    connect: {
+      timeout: LIMITS.connectTimeoutMs,
+      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
+    },
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,
   });

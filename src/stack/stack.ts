@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
+import type { GatewayDeps } from '../gateway/types.js';
 import { tierWarnings } from '../plan/tier-spec.js';
 import type { Plan, TierPlan } from '../plan/types.js';
 import type { PromptService } from '../prompt/service.js';
@@ -35,6 +36,7 @@ import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
 import { placeTiers, removeMemoryTier, reportSocket } from './tier-places.js';
 import { StackTiers } from './tiers.js';
+import { warmUp } from './warm-up.js';
 import { WorkerSet } from './worker-set.js';
 
 export interface StackOptions {
@@ -58,6 +60,7 @@ export class Stack {
   #tiers: StackTiers | undefined;
   #tierPlans: TierPlan[] = [];
   #recording: Recording | undefined;
+  readonly #warming = new AbortController();
   #isReady = false;
 
   constructor(spec: StackSpec, options: StackOptions) {
@@ -114,6 +117,7 @@ export class Stack {
   /** Ends everything in the order that loses least: no new requests, running ones finish, workers stop, sockets go. */
   async stop(options: { isGraceful: boolean }): Promise<void> {
     this.#isReady = false;
+    this.#warming.abort();
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
     await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
     await this.#recording?.close();
@@ -173,7 +177,7 @@ export class Stack {
     const misses = new MissTeller(router, (event) => this.#bus.emit(event));
     this.#bus.subscribe((event) => misses.apply(event));
     const attached = new Map(plan.workers.map((worker) => [worker.id, worker.attached]));
-    const gateway = createGateway({
+    const deps: GatewayDeps = {
       config: {
         host: spec.host,
         port: spec.port,
@@ -209,7 +213,8 @@ export class Stack {
       snapshot: () => this.#store.snapshot(Date.now()),
       subscribe: (listener) => this.#bus.subscribe(listener),
       isReady: () => this.#isReady,
-    });
+    };
+    const gateway = createGateway(deps);
     this.#gateway = gateway;
     this.url = (await gateway.listen()).url;
     this.#store.setUrl(this.url);
@@ -220,6 +225,7 @@ export class Stack {
       restartWorker: (worker) => restarts.restart(worker),
       restartEventLoop: () => this.#eventLoop.restart(),
     });
+    void warmUp({ deps, plan, dir: path.dirname(this.#options.adminSocket) }, this.#warming.signal);
   }
 
   #restarts(router: Router, workers: WorkerSet): WorkerRestarts {
