@@ -1,9 +1,9 @@
 /** The screen: draws the view model's lines, hands keys to the reducer, carries its effects out. Snapshots are its only clock. */
-import { Text, useInput } from 'ink';
+import { useInput } from 'ink';
 import { useEffect, useReducer, useRef } from 'react';
 import type { Snapshot } from '../telemetry/types.js';
 import { keyNames } from './keys.js';
-import type { Glyphs, Line } from './line.js';
+import { type Glyphs, type Line, seg } from './line.js';
 import { type Effect, press } from './reduce.js';
 import type { Mode, UiState } from './ui-state.js';
 import { screenLines } from './view-model.js';
@@ -36,6 +36,8 @@ export interface AppProps {
   isFlat: boolean;
   glyphs: Glyphs;
   paint(line: Line): string;
+  /** Puts a frame on the terminal. */
+  draw(lines: readonly string[]): void;
   onLeave(how: 'quit' | 'interrupt'): void;
   onSuspend(): void;
 }
@@ -49,6 +51,7 @@ export function App({
   isFlat,
   glyphs,
   paint,
+  draw,
   onLeave,
   onSuspend,
 }: AppProps) {
@@ -91,10 +94,13 @@ export function App({
   });
   const { snapshot, ui } = memory;
   const log = useLog(source, memory);
-  if (snapshot === null) return <Text>connecting</Text>;
-  const lines = screenLines(snapshot, { ...size, mode, isReadonly, isFlat, glyphs, ui, log });
-  // One text: laying out a node for each run of characters costs ten times as much.
-  return <Text>{lines.map((line) => paint(line) || ' ').join('\n')}</Text>;
+  const lines =
+    snapshot === null
+      ? [[seg('connecting')]]
+      : screenLines(snapshot, { ...size, mode, isReadonly, isFlat, glyphs, ui, log });
+  useEffect(() => draw(lines.map(paint)));
+  // The frame goes past ink: see line-writer.ts.
+  return null;
 }
 
 /** The lines of the shown log; while paused those of before. */

@@ -3,6 +3,7 @@ import './draw-in-ci.js';
 import { type Instance, render } from 'ink';
 import { App, type Memory, type ScreenSource } from './app.js';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from './line.js';
+import { LineWriter } from './line-writer.js';
 import { type TerminalWish, terminalOf } from './terminal.js';
 import { painter } from './theme.js';
 import { FIRST_STATE, type Mode } from './ui-state.js';
@@ -19,10 +20,8 @@ export interface ScreenOptions {
   ended: Promise<void>;
 }
 
-const ENTER_SCREEN = '\u001b[?1049h\u001b[2J\u001b[H';
+const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[2J\u001b[H';
 const LEAVE_SCREEN = '\u001b[?1049l\u001b[?25h';
-/** Two snapshots a second come in; keys may ask for more. */
-const FRAMES_PER_SECOND = 10;
 /** A window that is being dragged changes size many times. */
 const RESIZE_MS = 50;
 /** Without job control nothing stops us, and nothing will tell us to go on. */
@@ -58,12 +57,14 @@ class MountedScreen {
   readonly #options: ScreenOptions;
   readonly #onLeave: (how: 'quit' | 'interrupt') => void;
   readonly #memory: Memory = { ui: FIRST_STATE, snapshot: null };
+  readonly #writer: LineWriter;
   #ink: Instance | null = null;
   #resizing: NodeJS.Timeout | undefined;
 
   constructor(options: ScreenOptions, onLeave: (how: 'quit' | 'interrupt') => void) {
     this.#options = options;
     this.#onLeave = onLeave;
+    this.#writer = new LineWriter(options.stdout);
   }
 
   enter(): void {
@@ -113,6 +114,7 @@ class MountedScreen {
     const { source, stdin, stdout, mode, isReadonly = false, wish } = this.#options;
     const terminal = terminalOf(process.env, wish);
     stdout.write(ENTER_SCREEN);
+    this.#writer.reset();
     this.#ink = render(
       <App
         source={terminal.isScreenReader ? slower(source) : source}
@@ -123,10 +125,11 @@ class MountedScreen {
         isFlat={terminal.isScreenReader}
         glyphs={terminal.isAscii ? ASCII_GLYPHS : UNICODE_GLYPHS}
         paint={painter(terminal)}
+        draw={(lines) => this.#writer.draw(lines)}
         onLeave={this.#onLeave}
         onSuspend={this.#suspend}
       />,
-      { stdin, stdout, exitOnCtrlC: false, patchConsole: false, maxFps: FRAMES_PER_SECOND },
+      { stdin, stdout, exitOnCtrlC: false, patchConsole: false },
     );
   }
 

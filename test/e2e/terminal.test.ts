@@ -24,6 +24,7 @@ beforeAll(async () => {
 });
 afterEach(() => terminal?.child.kill('SIGKILL'));
 afterAll(async () => {
+  await home.cli('down', '--name', 'other', '--now');
   await stack?.down();
   home.remove();
 });

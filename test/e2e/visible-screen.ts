@@ -34,8 +34,8 @@ export function visibleScreen(output: string, rows = 200): Visible {
   const shown = state.isAlternate ? alternate : normal;
   return {
     ...state,
-    lines: shown.lines.map((line) =>
-      Array.from(line, (cell) => cell ?? ' ')
+    lines: Array.from(shown.lines, (line) =>
+      Array.from(line ?? [], (cell) => cell ?? ' ')
         .join('')
         .trimEnd(),
     ),

@@ -20,6 +20,7 @@ afterEach(() => unmount());
 
 async function show({ isReadonly = false } = {}) {
   const left: string[] = [];
+  let drawn: readonly string[] = [];
   const asked: string[] = [];
   const listeners = new Set<(snapshot: Snapshot) => void>();
   const source = {
@@ -42,12 +43,15 @@ async function show({ isReadonly = false } = {}) {
       isFlat={false}
       glyphs={UNICODE_GLYPHS}
       paint={painter({ depth: 'none', isLight: false, isAscii: true })}
+      draw={(lines) => {
+        drawn = lines;
+      }}
       onLeave={(how) => left.push(how)}
       onSuspend={() => left.push('suspend')}
     />,
   );
   unmount = () => screen.unmount();
-  const frame = () => stripVTControlCharacters(screen.lastFrame() ?? '');
+  const frame = () => stripVTControlCharacters(drawn.join('\n'));
   const sees = (words: string | RegExp) =>
     until(() => new RegExp(words).test(frame()), `${words} on the screen`, 3_000);
   const type = async (keys: string, words?: string | RegExp) => {
