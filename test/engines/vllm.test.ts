@@ -308,6 +308,20 @@ describe.runIf(notHere === null)('vLLM', () => {
     });
   });
 
+  describe('the end of a stack that is killed with -9', () => {
+    it('is the end of its engine cores too, and of what they shared', async () => {
+      const before = sharedFiles();
+      const other = await home.up('--recipe', 'smollm2-vllm-cpu', '--workers', '1', '--name', 'other');
+      const [pid, worker] = await other.pids();
+      const members = groupOf(worker!);
+      expect(members.length).toBeGreaterThanOrEqual(3);
+      expect(sharedFiles().length).toBeGreaterThan(before.length);
+      process.kill(pid!, 'SIGKILL');
+      await until(() => members.every((member) => !isRunning(member)), 'all its processes to end');
+      expect(sharedFiles()).toEqual(before);
+    });
+  });
+
   describe('the end', () => {
     it('leaves no process, no socket and no shared memory', async () => {
       const own = processesOf(home);
