@@ -50,6 +50,7 @@ export function placeVllmCpu(
     engineArgs: ['--kv-cache-memory-bytes', String(kvBytes)],
     reasons: reasonsFor(count, asked, host),
     notes: [
+      ...(variant.checkpoint.includes('/') ? [] : ['the GGUF file is converted once to the form vLLM loads']),
       `KV memory per worker: ${formatBytes(kvBytes)} ÷ ${formatCount(perToken)} B per token = ${formatCount(kvTokens)} tokens = ${(kvTokens / context).toFixed(1)} whole contexts of ${formatCount(context)}`,
       `per worker: ${formatBytes(workerBytes)} with weights and its processes; all ${count}: ${formatBytes(count * workerBytes)} of ${formatBytes(host.memoryBytes)}`,
     ],
