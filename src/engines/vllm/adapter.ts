@@ -1,4 +1,5 @@
 /** vLLM as the supervisor sees it: on GPUs, or on processors with the build for them. */
+import os from 'node:os';
 import path from 'node:path';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
 import type { EngineAdapter, Phase } from '../types.js';
@@ -46,7 +47,14 @@ function command(plan: Plan, worker: WorkerPlan): ReturnType<EngineAdapter['comm
   if (program === undefined) return command;
   // Kernels are compiled at run time with programs that lie beside it (ninja).
   const PATH = [path.dirname(program), process.env['PATH']].filter(Boolean).join(path.delimiter);
-  return { ...command, file: program, env: { PATH, ...command.env } };
+  return { ...command, file: program, env: { PATH, ...scratchEnv(worker), ...command.env } };
+}
+
+/** Sockets and files go to the worker's own folder; what torch compiled stays where the next start finds it. */
+function scratchEnv({ scratch }: WorkerPlan): Record<string, string> {
+  if (scratch === undefined) return {};
+  const compiled = path.join(os.tmpdir(), `torchinductor_${os.userInfo().username}`);
+  return { TMPDIR: scratch, TORCHINDUCTOR_CACHE_DIR: process.env['TORCHINDUCTOR_CACHE_DIR'] ?? compiled };
 }
 
 const isOnProcessors = ({ workers }: Plan): boolean => workers.some(({ cpus }) => cpus !== undefined);

@@ -37,6 +37,13 @@ describe('the command', () => {
     expect(env['CUDA_VISIBLE_DEVICES']).toBe('2,3');
   });
 
+  it('has it leave its sockets where they are removed, and what torch compiled where it is found again', () => {
+    const program = { file: '/x/vllm', version: null };
+    const { env } = vllmAdapter.command({ ...PLAN, program }, { ...WORKER, scratch: '/tmp/s' });
+    expect(env['TMPDIR']).toBe('/tmp/s');
+    expect(env['TORCHINDUCTOR_CACHE_DIR']).toMatch(/torchinductor_/);
+  });
+
   it('gives a worker without GPUs processors of its own', () => {
     const { env } = vllmAdapter.command(PLAN, { ...WORKER, gpus: [], cpus: [1] });
     expect(env['VLLM_CPU_OMP_THREADS_BIND']).toBe('1');

@@ -1,5 +1,6 @@
 /** Real vLLM for tests: installed by the product's own command into the user's data folder, used from a home of its own. */
 import { readdirSync, symlinkSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { allPids, environmentOf, processFacts } from '../../../src/supervisor/process-facts.js';
@@ -50,6 +51,12 @@ export const groupOf = (leader: number): number[] =>
 /** Processes that were started for this home, workers' descendants included. */
 export const processesOf = (home: Home): number[] =>
   allPids().filter((pid) => pid !== process.pid && environmentOf(pid, 'DYNAMO_HOME') === home.dir);
+
+/** Sockets and files that vLLM makes in the temporary folder, and folders of ours for them. */
+export const temporaryFiles = (): string[] =>
+  readdirSync(os.tmpdir()).filter((name) =>
+    /^(?:vllm_dist_|dynamo-\d+-[0-9a-f]{12}-w|[0-9a-f]{8}-[0-9a-f-]{27}$)/.test(name),
+  );
 
 /** Semaphores and shared memory that Python makes; tests beside us have files of other names there. */
 export const sharedFiles = (): string[] =>
