@@ -15,10 +15,17 @@ export function contentSession({ input }: CommonRequest): string | undefined {
   const user = input.messages.find(({ role }) => role === 'user');
   if (user === undefined) return undefined;
   const [first] = input.messages;
+  const known = names.get(user);
+  if (known !== undefined && known.first === first) return known.name;
   const system = first?.role === 'system' ? beginning(first) : '';
-  const name = hash('sha1', `${system}\u0000${beginning(user)}`, 'hex');
-  return `content-${name.slice(0, NAME_HEX_DIGITS)}`;
+  const digest = hash('sha1', `${system}\u0000${beginning(user)}`, 'hex');
+  const name = `content-${digest.slice(0, NAME_HEX_DIGITS)}`;
+  names.set(user, { first, name });
+  return name;
 }
+
+/** By the turns it is made of: they stay the same objects from request to request. */
+const names = new WeakMap<Message, { first: Message | undefined; name: string }>();
 
 function beginning({ blocks }: Message): string {
   let text = '';

@@ -28,10 +28,10 @@ export function sendJson(
 /** Does nothing when the client is gone or has its answer already. */
 export function sendText(response: ServerResponse, status: number, body: string, headers: Headers): void {
   if (response.headersSent || response.destroyed) return;
-  const bytes = Buffer.from(body);
-  response.writeHead(status, { ...headers, 'content-length': String(bytes.length) });
-  if (response.req.readableEnded || !response.shouldKeepAlive) response.end(bytes);
-  else endAfterBody(response, bytes);
+  response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
+  // As text it leaves with its headers in one write.
+  if (response.req.readableEnded || !response.shouldKeepAlive) response.end(body);
+  else endAfterBody(response, body);
 }
 
 export function sendError(
@@ -60,10 +60,10 @@ export function errorEncoderOf(path: string, headers: Record<string, unknown>): 
  * The answer goes out at once, but the connection stays until the client has stopped sending: closing it with
  * unread bytes would reset it, and the client would never see why it was refused.
  */
-function endAfterBody(response: ServerResponse, bytes: Buffer): void {
+function endAfterBody(response: ServerResponse, body: string): void {
   const { req: request } = response;
   const timer = setTimeout(() => request.destroy(), LINGER_MS);
-  response.end(bytes);
+  response.end(body);
   request.once('close', () => clearTimeout(timer));
   request.once('end', () => clearTimeout(timer));
   request.on('error', () => {});

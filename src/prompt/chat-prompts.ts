@@ -1,7 +1,7 @@
 /** Chats as tokens and blocks; a next turn costs what is new in it, wherever that can be known for certain. */
 import { LIMITS } from '../limits.js';
 import type { PromptModel } from '../model/local-model.js';
-import { type EngineChat, engineChat } from '../request/engine-body.js';
+import { type EngineChat, engineChat, toolsText } from '../request/engine-body.js';
 import type { CommonRequest } from '../request/types.js';
 import { bytesAsTokens, type ChatBytes, chatBytes, messageBytes, messageSizes } from './chat-bytes.js';
 import { type Conversation, ConversationMemo, type Found } from './conversation-memo.js';
@@ -65,7 +65,7 @@ export class ChatPrompts {
     tokenize: () => Promise<{ prompt: TokenizedPrompt; source: PromptSource }>,
   ): Promise<PreparedPrompt> {
     const chat = engineChat(request);
-    const tools = chat.tools.length === 0 ? '' : JSON.stringify(chat.tools);
+    const tools = toolsText(chat.tools);
     const lead = `${tools}${JSON.stringify(chat.kwargs)}`;
     const found = this.#memo.find(lead, chat.messages);
     const pace = sizeOf(request) > LONG_CHARS ? new Pace() : null;

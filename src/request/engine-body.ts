@@ -40,7 +40,30 @@ export function engineMessages(messages: readonly Message[]): EngineMessage[] {
   return out;
 }
 
+/** By the list they come from, which a conversation's requests share. */
+const writtenTools = new WeakMap<readonly Tool[], EngineTool[]>();
+const toolTexts = new WeakMap<readonly EngineTool[], string>();
+
 export function engineTools(tools: readonly Tool[]): EngineTool[] {
+  const known = writtenTools.get(tools);
+  if (known !== undefined) return known;
+  const made = asEngineTools(tools);
+  writtenTools.set(tools, made);
+  return made;
+}
+
+/** JSON of the list; empty where there are none. */
+export function toolsText(tools: readonly EngineTool[]): string {
+  if (tools.length === 0) return '';
+  let text = toolTexts.get(tools);
+  if (text === undefined) {
+    text = JSON.stringify(tools);
+    toolTexts.set(tools, text);
+  }
+  return text;
+}
+
+function asEngineTools(tools: readonly Tool[]): EngineTool[] {
   return tools.map((tool) => ({
     type: 'function',
     function: {

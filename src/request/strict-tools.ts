@@ -41,10 +41,18 @@ const NAMED = ['properties', '$defs', 'definitions'];
 const NESTED = ['items', 'prefixItems', 'additionalProperties', 'anyOf', 'oneOf', 'allOf'];
 const DEPTH_MAX = 32;
 
+/** By the very list: a conversation's requests share it, and then they share the marked one too. */
+const marked = new WeakMap<readonly Tool[], Tool[]>();
+
 /** Tools without a word of their client on `strict` get one. */
 export function withStrictTools(request: CommonRequest): CommonRequest {
   if (request.tools.every(({ strict }) => strict !== undefined)) return request;
-  return { ...request, tools: request.tools.map(strictTool) };
+  let tools = marked.get(request.tools);
+  if (tools === undefined) {
+    tools = request.tools.map(strictTool);
+    marked.set(request.tools, tools);
+  }
+  return { ...request, tools };
 }
 
 function strictTool(tool: Tool): Tool {

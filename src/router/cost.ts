@@ -82,21 +82,29 @@ function termsOf(request: RoutingRequest, candidate: Candidate, shared: Shared):
   const blockMs = request.blockTokens * prefillMsPerToken;
   const held = heldBlocks(candidate);
   const uncached = Math.max(1, request.promptTokens - held * request.blockTokens);
-  const terms: CostTerms = {
+  const memory = memoryTerms(request, candidate, blockMs);
+  const terms = {
     queue: candidate.load.prefillTokens * prefillMsPerToken,
     prefill: uncached * prefillMsPerToken,
     load: blockMs * (LOAD.cpu * overlap.cpu + LOAD.disk * overlap.disk + LOAD.remote * overlap.remote),
-    ...memoryTerms(request, candidate, blockMs),
+    wait: memory.wait,
+    evict: memory.evict,
+    overcommit: memory.overcommit,
     // A request without a session id may be a single one, which leaves nothing behind that would have to be spread.
     spread: (request.sessionId === undefined ? UNNAMED_SPREAD : 1) * spreadTerm(candidate, shared, blockMs),
     home: shared.hasHome && !candidate.isHome ? HOME * blockMs * request.promptBlocks : 0,
     copy: COPY * blockMs * Math.max(0, shared.pendingBlocks - held),
   };
-  terms['total'] = Object.values(terms).reduce((sum, term) => sum + term, 0);
-  return terms;
+  const { queue, prefill, load, wait, evict, overcommit, spread, home, copy } = terms;
+  const total = queue + prefill + load + wait + evict + overcommit + spread + home + copy;
+  return { ...terms, total };
 }
 
-function memoryTerms(request: RoutingRequest, candidate: Candidate, blockMs: number): CostTerms {
+function memoryTerms(
+  request: RoutingRequest,
+  candidate: Candidate,
+  blockMs: number,
+): { wait: number; evict: number; overcommit: number } {
   const { kvBlocks, liveBlocks, load } = candidate;
   if (kvBlocks === 0) return { wait: 0, evict: 0, overcommit: 0 };
   const needed = neededBlocks(request);

@@ -62,11 +62,18 @@ function explained(id: string, report: MissReport, parent: string | undefined): 
 }
 
 function explainerOf(router: Router): MissExplainer<PreparedPrompt> {
+  // All workers are asked for the same block.
+  let last: { hashes: BigUint64Array; block: number; sequence: bigint | undefined } | null = null;
+  const sequenceAt = (hashes: BigUint64Array, block: number): bigint | undefined => {
+    if (last?.hashes !== hashes || last.block !== block)
+      last = { hashes, block, sequence: sequenceHashes(hashes.subarray(0, block + 1))[block] };
+    return last.sequence;
+  };
   return new MissExplainer({
     decision: (requestId) => router.explain(requestId),
     workers: () => router.workers(),
     eviction: (worker, { localHashes }, block) => {
-      const sequence = sequenceHashes(localHashes.subarray(0, block + 1))[block];
+      const sequence = sequenceAt(localHashes, block);
       return sequence === undefined ? null : router.evictionOf(worker, sequence);
     },
     loss: (worker) => router.lossOf(worker),

@@ -241,6 +241,7 @@ describe('telemetry', () => {
       'request.first_token',
       'request.tokens',
       'request.finished',
+      'request.explained',
     ]);
     expect(story[0]).toMatchObject({
       dialect: 'messages',

@@ -15,20 +15,36 @@ export interface ChatTools {
 }
 
 export function decodeChatTools(body: Fields, context: DecodeContext): ChatTools {
-  const freeform: string[] = [];
   const declared = listField(body, 'tools') ?? [];
-  const tools = declared.flatMap((tool, index) =>
-    decodeTool(tool, { at: `tools[${index}]`, freeform, context }),
-  );
+  const { tools, freeform } = declaredTools(declared, context);
   const functions = listField(body, 'functions') ?? [];
   const isLegacy = functions.length > 0 && declared.length === 0;
   const hasDropped = tools.length < declared.length;
-  for (const [index, fn] of functions.entries()) {
+  const added = functions.map((fn, index) => {
     if (!isFields(fn)) throw invalid(`functions[${index}]`, 'must be an object');
-    tools.push(functionTool(fn, `functions[${index}].`));
-  }
+    return functionTool(fn, `functions[${index}].`);
+  });
+  const all = added.length === 0 ? tools : [...tools, ...added];
   const choice = body['tool_choice'] ?? body['function_call'];
-  return { ...chosen(choice, tools, hasDropped), freeform, isLegacy };
+  return { ...chosen(choice, all, hasDropped), freeform, isLegacy };
+}
+
+/** By the very list: bodies of one conversation share it (`gateway/body-memo`), and nobody changes what was made of it. */
+const decoded = new WeakMap<readonly unknown[], Pick<ChatTools, 'tools' | 'freeform'>>();
+
+function declaredTools(
+  declared: readonly unknown[],
+  context: DecodeContext,
+): Pick<ChatTools, 'tools' | 'freeform'> {
+  const known = decoded.get(declared);
+  if (known !== undefined) return known;
+  const freeform: string[] = [];
+  const tools = declared.flatMap((tool, index) =>
+    decodeTool(tool, { at: `tools[${index}]`, freeform, context }),
+  );
+  // One left out is warned of each time.
+  if (tools.length === declared.length) decoded.set(declared, { tools, freeform });
+  return { tools, freeform };
 }
 
 function decodeTool(
