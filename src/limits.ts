@@ -77,6 +77,8 @@ export const LIMITS = {
   blockTokensDefault: 64,
   /** Bytes of tokenized prompt segments kept. A 200k-token conversation needs 0.8 MB. */
   segmentCacheBytes: 64 * 1024 * 1024,
+  /** Long chats that wait for a thread to tokenize them; more are tokenized beside the answering. */
+  threadChatsWaiting: 64,
   /** Bodies remembered so that a next turn's is parsed from where it differs, and their bytes; parsed they take as much again. */
   bodiesKept: 64,
   bodyMemoBytes: 64 * 1024 * 1024,

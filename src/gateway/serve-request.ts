@@ -72,7 +72,7 @@ export async function serveExchange(
     const { model, harness, role } = incoming;
     meter.started(incoming.request, { model, harness, role });
     room.notes.add(incoming.request, model, room.keys.policyOf(call.request)?.name ?? null);
-    const prompt = await deps.prompt.prepare(incoming.request);
+    const prompt = await deps.prompt.prepare(incoming.request, client.signal);
     deps.onPrompt?.(incoming.request, prompt);
     const request = fitRequest(incoming.request, prompt, deps.served);
     const promptTokens = prompt.tokens.length;

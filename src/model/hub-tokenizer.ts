@@ -12,6 +12,18 @@ import { joinTokens, type Tokenizer } from './tokenizer.js';
 /** A vocabulary of 250,000 tokens takes some 40 MB. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
 
+/** What template and tokenizer are read from. */
+export interface PromptFile {
+  path: string;
+  /** A GGUF file, whatever its name. */
+  isModel: boolean;
+}
+
+/** Rejects with `model_missing` or `model_invalid`. */
+export function loadPromptModel({ path: at, isModel }: PromptFile): Promise<PromptModel> {
+  return isModel ? loadLocalModel(at) : loadTokenizerModel(at);
+}
+
 type Json = Record<string, unknown>;
 
 /**

@@ -4,6 +4,7 @@
  * number of conversations and running requests may look at one buffer.
  */
 import type { EngineMessage } from '../request/engine-body.js';
+import type { Pace } from './pace.js';
 
 interface Store {
   buffer: Buffer;
@@ -23,15 +24,33 @@ export interface ChatBytes {
 /** Room for later turns in a new buffer. */
 const GROWTH = 1.25;
 
-/** The bytes of `messages`, taken from `base` as far as its first `common` messages, which must be the same. */
+/** JSON of the messages from `common` on, others having their turn in between. */
+export async function messageTexts(
+  messages: readonly EngineMessage[],
+  common: number,
+  pace: Pace,
+): Promise<string[]> {
+  const texts: string[] = [];
+  for (let at = common; at < messages.length; at++) {
+    texts.push(JSON.stringify(messages[at]));
+    if (pace.isTired) await pace.rest();
+  }
+  return texts;
+}
+
+/**
+ * The bytes of `messages`, taken from `base` as far as its first `common` messages, which must be the same. `written` =
+ * JSON of those after them, where it is made already.
+ */
 export function chatBytes(
   lead: string,
   messages: readonly EngineMessage[],
   base: { bytes: ChatBytes; common: number } | null,
+  written?: readonly string[],
 ): ChatBytes {
   const common = base?.common ?? 0;
   if (base !== null && common > 0 && common === messages.length) return startOf(base.bytes, common);
-  const texts = messages.slice(common).map((message) => JSON.stringify(message));
+  const texts = written ?? messages.slice(common).map((message) => JSON.stringify(message));
   const sizes = texts.map((text) => Buffer.byteLength(text));
   const start = base !== null && common > 0 ? (base.bytes.ends[common - 1] as number) : null;
   const leadBytes = base !== null && start !== null ? base.bytes.leadBytes : Buffer.byteLength(lead) + 1;

@@ -3,7 +3,15 @@ import { LIMITS } from '../limits.js';
 import type { PromptModel } from '../model/local-model.js';
 import { type EngineChat, engineChat, toolsText } from '../request/engine-body.js';
 import type { CommonRequest } from '../request/types.js';
-import { bytesAsTokens, type ChatBytes, chatBytes, messageBytes, messageSizes } from './chat-bytes.js';
+import {
+  bytesAsTokens,
+  type ChatBytes,
+  chatBytes,
+  messageBytes,
+  messageSizes,
+  messageTexts,
+} from './chat-bytes.js';
+import { type ChatThreads, ThreadGone } from './chat-threads.js';
 import { type Conversation, ConversationMemo, type Found } from './conversation-memo.js';
 import { hashBlocks } from './hash/block-hash.js';
 import { LocalPrompts, type RenderedTokens } from './local-prompts.js';
@@ -18,6 +26,8 @@ export interface ChatPromptsOptions {
   blockTokens: number;
   /** Every prompt is rendered whole: its tokens are what the engine computes on, not only what routing goes by. */
   isExact: boolean;
+  /** For long chats that are all new; without them these are prepared in steps. */
+  threads?: ChatThreads;
   warn(sentence: string): void;
 }
 
@@ -27,13 +37,23 @@ const CHECK_EVERY = 256;
 /** Rendering more than this for a comparison would hold up everybody else. */
 const CHECKED_TOKENS_MAX = 65_536;
 
-/** Characters of a new chat above which it is prepared in steps: some 3 ms of work. */
-const LONG_CHARS = 400_000;
+/** Characters of a new chat above which it goes to a thread, or is prepared in steps: some 3 ms of work. */
+const LONG_CHARS = 65_536;
 
 interface ChatTokens {
   prompt: TokenizedPrompt;
   source: PromptSource;
   rendered: RenderedTokens | null;
+}
+
+/** A chat on its way to tokens. */
+interface Work {
+  chat: EngineChat;
+  bytes: ChatBytes;
+  found: Found | null;
+  /** Null for a short chat. */
+  pace: Pace | null;
+  signal: AbortSignal | undefined;
 }
 
 /** Not thread-safe, one per service. */
@@ -57,12 +77,23 @@ export class ChatPrompts {
     await this.#prompts?.learn(new Pace());
   }
 
-  /** `tokenize` is asked for sources other than `local` and `text`. Rejects where the template refuses the chat. */
+  /**
+   * `tokenize` is asked for sources other than `local` and `text`. Rejects where the template refuses the chat, and with
+   * the signal's reason where its long chat is given up.
+   */
   async prepare(
     request: CommonRequest,
-    seed: bigint,
-    source: PromptSource,
-    tokenize: () => Promise<{ prompt: TokenizedPrompt; source: PromptSource }>,
+    {
+      seed,
+      source,
+      tokenize,
+      signal,
+    }: {
+      seed: bigint;
+      source: PromptSource;
+      tokenize: () => Promise<{ prompt: TokenizedPrompt; source: PromptSource }>;
+      signal?: AbortSignal | undefined;
+    },
   ): Promise<PreparedPrompt> {
     const chat = engineChat(request);
     const tools = toolsText(chat.tools);
@@ -72,12 +103,14 @@ export class ChatPrompts {
     const isNext = found !== null && found.common === found.conversation.messages.length;
     if (!isNext) await pace?.rest();
     const base = found === null ? null : { bytes: found.conversation.bytes, common: found.common };
-    const bytes = chatBytes(lead, chat.messages, base);
+    const written =
+      isNext || pace === null ? undefined : await messageTexts(chat.messages, base?.common ?? 0, pace);
+    const bytes = chatBytes(lead, chat.messages, base, written);
     if (!isNext) await pace?.rest();
     const made =
       source === 'engine'
         ? { ...(await tokenize()), rendered: null }
-        : await this.#tokens(request, source, { chat, bytes, found, pace });
+        : await this.#tokens(request, source, { chat, bytes, found, pace, signal });
     const local = this.#hashes(made.prompt.tokens, seed, found, sameTokens(found, bytes, made));
     const { rendered } = made;
     this.#memo.keep(
@@ -92,16 +125,8 @@ export class ChatPrompts {
     });
   }
 
-  async #tokens(
-    request: CommonRequest,
-    source: PromptSource,
-    {
-      chat,
-      bytes,
-      found,
-      pace,
-    }: { chat: EngineChat; bytes: ChatBytes; found: Found | null; pace: Pace | null },
-  ): Promise<ChatTokens> {
+  async #tokens(request: CommonRequest, source: PromptSource, work: Work): Promise<ChatTokens> {
+    const { chat, bytes } = work;
     const { local } = this.#options;
     const tools = chat.tools.length === 0 ? 0 : bytes.leadBytes;
     const shares = (tokens: number) => (): Region[] =>
@@ -112,25 +137,40 @@ export class ChatPrompts {
       return { prompt: { tokens, regions, roughRegions: regions }, source: 'text', rendered: null };
     }
     const whole = (): TokenizedPrompt => localPrompt(request, local.model, local.cache);
-    if (this.#prompts === null) return { prompt: whole(), source, rendered: null };
-    const rendered = await this.#rendered(this.#prompts, chat, found, pace);
+    const rendered =
+      this.#prompts === null ? await this.#inThread(work) : await this.#rendered(this.#prompts, work);
+    if (rendered === null) return { prompt: whole(), source, rendered: null };
     const { tokens } = rendered;
     const regions = (): Region[] => whole().regions();
-    return { prompt: { tokens, regions, roughRegions: shares(tokens.length) }, source, rendered };
+    const prompt = { tokens, regions, roughRegions: shares(tokens.length) };
+    return { prompt, source, rendered: this.#prompts === null ? null : rendered };
   }
 
-  async #rendered(
-    prompts: LocalPrompts,
-    chat: EngineChat,
-    found: Found | null,
-    pace: Pace | null,
-  ): Promise<RenderedTokens> {
+  async #rendered(prompts: LocalPrompts, work: Work): Promise<RenderedTokens> {
+    const { chat, found, pace } = work;
     const base = found?.conversation.rendered ?? null;
     const isWhole = found !== null && found.common === found.conversation.messages.length;
     const next = base !== null && isWhole ? prompts.next(chat, base, found.common) : null;
-    if (next === null) return pace === null ? prompts.whole(chat) : prompts.wholeInSteps(chat, pace);
+    if (next === null) {
+      const made = await this.#inThread(work);
+      if (made !== null) return made;
+      return pace === null ? prompts.whole(chat) : prompts.wholeInSteps(chat, pace);
+    }
     if (next !== base) this.#check(prompts, chat, next);
     return next;
+  }
+
+  /** Null for a short chat, and where no thread did it. */
+  async #inThread({ chat, bytes, pace, signal }: Work): Promise<RenderedTokens | null> {
+    if (pace === null) return null;
+    const { tools, kwargs } = chat;
+    const waiting = this.#options.threads?.render({ tools, kwargs, messages: messageBytes(bytes) }, signal);
+    try {
+      return (await waiting) ?? null;
+    } catch (error) {
+      if (error instanceof ThreadGone) return null;
+      throw error;
+    }
   }
 
   /** Beside the answering: what was put together is what rendering everything gives. */

@@ -10,7 +10,7 @@ import { createGateway, type Gateway } from '../gateway/server.js';
 import type { GatewayDeps } from '../gateway/types.js';
 import { tierWarnings } from '../plan/tier-spec.js';
 import type { Plan, TierPlan } from '../plan/types.js';
-import type { PromptService } from '../prompt/service.js';
+import type { PromptService, SwitchablePromptService } from '../prompt/service.js';
 import type { Router } from '../router/router.js';
 import { watchAttached } from '../supervisor/attached.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
@@ -56,6 +56,7 @@ export class Stack {
   #gateway: Gateway | undefined;
   #admin: AdminServer | undefined;
   #supervisor: SupervisorService | undefined;
+  #prompt: SwitchablePromptService | undefined;
   #workers: WorkerSet | undefined;
   #tiers: StackTiers | undefined;
   #tierPlans: TierPlan[] = [];
@@ -96,6 +97,7 @@ export class Stack {
     const placed = this.#placeTiers(await placeWorkers(plan, paths, name), emit);
     const adapter = adapterOf(placed.engine);
     const prompt = await loadPrompt(placed, (code, message) => emit({ type: 'warning', code, message }));
+    this.#prompt = prompt;
     const router = await buildRouter(this.#spec, placed, emit);
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
@@ -120,6 +122,7 @@ export class Stack {
     this.#warming.abort();
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
     await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
+    await this.#prompt?.close();
     await this.#recording?.close();
     await this.#workers?.close();
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
