@@ -6,6 +6,7 @@ import { Template } from '@huggingface/jinja';
 import { DynamoError } from '../errors.js';
 import type { EngineMessage, EngineTool } from '../request/engine-body.js';
 import { PYTHON_FUNCTIONS, writeLikePython } from './python-text.js';
+import { type LoopFields, loopFields, renderTemplate } from './template-interpreter.js';
 import { plainMessages, type TemplateMessage, toolAwareMessages, withToolText } from './template-messages.js';
 
 /** Token texts templates refer to by name; empty where the model has none. */
@@ -18,6 +19,7 @@ export interface TemplateSpecials {
 
 export interface ChatTemplate {
   readonly program: Template;
+  readonly loopFields: LoopFields;
   readonly specials: TemplateSpecials;
   /** The template lists tools by itself. */
   readonly readsTools: boolean;
@@ -44,15 +46,17 @@ export interface ChatInputs {
 /** Parses the template and learns what it reads. Throws `model_invalid` when it is not valid Jinja. */
 export function compileChatTemplate(source: string, specials: TemplateSpecials): ChatTemplate {
   const program = parse(source);
+  const fields = loopFields(program);
   const readsTools = /\btools\b/.test(source);
   return {
     program,
+    loopFields: fields,
     specials,
     readsTools,
     readsToolCalls: /\btool_calls\b/.test(source),
     readsClock: /\bstrftime_now\b/.test(source),
     readsImages: /\bimage(_url)?\b/.test(source),
-    ...probeSystem(program, specials),
+    ...probeSystem({ program, loopFields: fields, specials }),
   };
 }
 
@@ -66,7 +70,7 @@ export function renderChat(template: ChatTemplate, inputs: ChatInputs): string {
     ? toolAwareMessages(inputs.messages, template.readsImages)
     : plainMessages(inputs.messages, template.readsImages);
   const isNative = template.readsTools || inputs.tools.length === 0;
-  return render(template.program, template.specials, {
+  return render(template, {
     ...inputs.kwargs,
     messages: isNative ? messages : withToolText(messages, inputs.tools, template),
     ...(template.readsTools && inputs.tools.length > 0 ? { tools: inputs.tools } : {}),
@@ -85,9 +89,14 @@ function parse(source: string): Template {
   }
 }
 
-function render(program: Template, specials: TemplateSpecials, variables: Record<string, unknown>): string {
+type Renderable = Pick<ChatTemplate, 'program' | 'loopFields' | 'specials'>;
+
+function render(
+  { program, loopFields: fields, specials }: Renderable,
+  variables: Record<string, unknown>,
+): string {
   try {
-    return program.render({
+    return renderTemplate(program, fields, {
       bos_token: specials.bosToken,
       eos_token: specials.eosToken,
       unk_token: specials.unkToken ?? '',
@@ -108,19 +117,16 @@ const PROBE_USER = 'probe-user-text';
 const PROBE_SYSTEM = 'probe-system-text';
 
 /** Renders a chat with and without a system message; what stands in the place of ours is the default. */
-function probeSystem(
-  program: Template,
-  specials: TemplateSpecials,
-): Pick<ChatTemplate, 'defaultSystem' | 'acceptsSystem'> {
+function probeSystem(renderable: Renderable): Pick<ChatTemplate, 'defaultSystem' | 'acceptsSystem'> {
   const user: TemplateMessage = { role: 'user', content: PROBE_USER };
   try {
-    const given = render(program, specials, {
+    const given = render(renderable, {
       messages: [{ role: 'system', content: PROBE_SYSTEM }, user],
       add_generation_prompt: false,
     });
     const at = given.indexOf(PROBE_SYSTEM);
     if (at < 0) return { defaultSystem: '', acceptsSystem: false };
-    const bare = render(program, specials, { messages: [user], add_generation_prompt: false });
+    const bare = render(renderable, { messages: [user], add_generation_prompt: false });
     const before = given.slice(0, at);
     const after = given.slice(at + PROBE_SYSTEM.length);
     const isFramed =

@@ -97,7 +97,7 @@ interface Held {
 }
 
 /** `str(value)` */
-function pythonText({ type, value }: Held): string {
+export function pythonText({ type, value }: Held): string {
   if (typeof value === 'string') return value;
   return type === 'UndefinedValue' ? '' : pythonLiteral({ type, value });
 }

@@ -7,13 +7,17 @@ import { engineTokenizer } from '../prompt/engine-tokenize.js';
 import { selfCheck } from '../prompt/self-check.js';
 import { createPromptService, type SwitchablePromptService } from '../prompt/service.js';
 import { threadStarter } from '../prompt/start-thread.js';
+import type { TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import type { WorkerSet } from './worker-set.js';
 
-export type Warn = (code: string, message: string) => void;
-
-/** Loads tokenizer and template; a model whose file says too little is used through the engine instead. */
-export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchablePromptService> {
+/** Loads tokenizer and template; a model whose file says too little is used through the engine instead. `signal` ends its threads. */
+export async function loadPrompt(
+  plan: Plan,
+  emit: (event: TelemetryEvent) => void,
+  signal: AbortSignal,
+): Promise<SwitchablePromptService> {
+  const warn = (code: string, message: string): void => emit({ type: 'warning', code, message });
   const local = await localModel(plan).catch((error: Error) => error);
   if (local instanceof Error)
     warn('tokenizer_missing', `The prompt cannot be tokenized here: ${local.message}`);
@@ -26,6 +30,7 @@ export async function loadPrompt(plan: Plan, warn: Warn): Promise<SwitchableProm
     warn: (sentence) => warn('tokenizer_fallback', sentence),
   });
   void service.learn();
+  signal.addEventListener('abort', () => void service.close(), { once: true });
   return service;
 }
 

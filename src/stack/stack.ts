@@ -10,7 +10,7 @@ import { createGateway, type Gateway } from '../gateway/server.js';
 import type { GatewayDeps } from '../gateway/types.js';
 import { tierWarnings } from '../plan/tier-spec.js';
 import type { Plan, TierPlan } from '../plan/types.js';
-import type { PromptService, SwitchablePromptService } from '../prompt/service.js';
+import type { PromptService } from '../prompt/service.js';
 import type { Router } from '../router/router.js';
 import { watchAttached } from '../supervisor/attached.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
@@ -56,12 +56,11 @@ export class Stack {
   #gateway: Gateway | undefined;
   #admin: AdminServer | undefined;
   #supervisor: SupervisorService | undefined;
-  #prompt: SwitchablePromptService | undefined;
   #workers: WorkerSet | undefined;
   #tiers: StackTiers | undefined;
   #tierPlans: TierPlan[] = [];
   #recording: Recording | undefined;
-  readonly #warming = new AbortController();
+  readonly #beside = new AbortController();
   #isReady = false;
 
   constructor(spec: StackSpec, options: StackOptions) {
@@ -96,8 +95,7 @@ export class Stack {
     const emit = (event: TelemetryEvent) => this.#bus.emit(event);
     const placed = this.#placeTiers(await placeWorkers(plan, paths, name), emit);
     const adapter = adapterOf(placed.engine);
-    const prompt = await loadPrompt(placed, (code, message) => emit({ type: 'warning', code, message }));
-    this.#prompt = prompt;
+    const prompt = await loadPrompt(placed, emit, this.#beside.signal);
     const router = await buildRouter(this.#spec, placed, emit);
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
@@ -119,10 +117,9 @@ export class Stack {
   /** Ends everything in the order that loses least: no new requests, running ones finish, workers stop, sockets go. */
   async stop(options: { isGraceful: boolean }): Promise<void> {
     this.#isReady = false;
-    this.#warming.abort();
+    this.#beside.abort();
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
     await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
-    await this.#prompt?.close();
     await this.#recording?.close();
     await this.#workers?.close();
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
@@ -228,7 +225,7 @@ export class Stack {
       restartWorker: (worker) => restarts.restart(worker),
       restartEventLoop: () => this.#eventLoop.restart(),
     });
-    void warmUp({ deps, plan, dir: path.dirname(this.#options.adminSocket) }, this.#warming.signal);
+    void warmUp({ deps, plan, dir: path.dirname(this.#options.adminSocket) }, this.#beside.signal);
   }
 
   #restarts(router: Router, workers: WorkerSet): WorkerRestarts {
