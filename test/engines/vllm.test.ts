@@ -274,7 +274,7 @@ describe.runIf(notHere === null)('vLLM', () => {
         expect(status).toBe(200);
         order.push(priority);
       };
-      const long = send(0, 300);
+      const long = send(0, 100);
       await until(async () => (await running(url)) === 1, 'the slot to be taken');
       const waiting = [-5, 5, 1].map((priority) => send(priority, 4));
       await Promise.all([long, ...waiting]);
