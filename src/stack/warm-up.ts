@@ -18,7 +18,8 @@ import { createRouter, type Router } from '../router/router.js';
 import { createBus } from '../telemetry/bus.js';
 import { createSnapshotStore } from '../telemetry/snapshot.js';
 import { MissTeller } from './explain-misses.js';
-import { warmEngine, warmRequest } from './warm-engine.js';
+import { warmEngine } from './warm-engine.js';
+import { warmRequest } from './warm-requests.js';
 
 export interface WarmUpOptions {
   /** The real gateway's parts; only those without memory of requests are used. */
@@ -89,7 +90,12 @@ async function requests(
 
 function exchange(options: http.RequestOptions, body: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const headers = {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'user-agent': 'dynamo',
+      'content-length': Buffer.byteLength(body),
+    };
     const request = http.request({ ...options, method: 'POST', headers }, (answer) => {
       answer.on('error', reject).on('end', resolve).resume();
     });
