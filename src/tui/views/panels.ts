@@ -101,11 +101,11 @@ export function cacheLines(snapshot: Snapshot, columns: number, glyphs: Glyphs):
     seg(bar(share, width, glyphs), tone),
     seg(percent(share).padStart(9), share === null ? 'dim' : 'plain'),
   ];
-  const tierLine: Line = tiers.flatMap(({ name, blocks, hitTokens }) => [
-    seg(`${name} `, 'title'),
-    seg(`${compactCount(blocks)} blocks, ${compactCount(hitTokens)} hit   `),
-  ]);
-  return [
+  // One segment each: a tier is told with both figures or not at all.
+  const tierLine: Line = tiers.map(({ name, blocks, hitTokens }) =>
+    seg(`${name} ${compactCount(blocks)} blocks, ${compactCount(hitTokens)} hit`.padEnd(25)),
+  );
+  const lines: Line[] = [
     row('hit rate', hitRate.total, 'good'),
     row('last minute', hitRate.lastMinute, 'good'),
     row('reachable', hitRate.reachable, 'accent'),
@@ -116,8 +116,8 @@ export function cacheLines(snapshot: Snapshot, columns: number, glyphs: Glyphs):
         `${compactCount(tokens.cached)} cached / ${compactCount(tokens.prompt)} prompt  read/write ${(readWriteRatio ?? 0).toFixed(1)}`,
       ),
     ],
-    [seg('tiers'.padEnd(13)), ...tierLine],
   ].map((line) => clip(line, columns));
+  return [...lines, whole([seg('tiers'.padEnd(13)), ...tierLine], columns)];
 }
 
 export function latencyLines(snapshot: Snapshot, columns: number, glyphs: Glyphs): Line[] {
