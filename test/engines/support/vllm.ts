@@ -1,6 +1,5 @@
 /** Real vLLM for tests: installed by the product's own command into the user's data folder, used from a home of its own. */
-import { readdirSync, symlinkSync } from 'node:fs';
-import os from 'node:os';
+import { readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { allPids, environmentOf, processFacts } from '../../../src/supervisor/process-facts.js';
@@ -52,12 +51,17 @@ export const groupOf = (leader: number): number[] =>
 export const processesOf = (home: Home): number[] =>
   allPids().filter((pid) => pid !== process.pid && environmentOf(pid, 'DYNAMO_HOME') === home.dir);
 
-/** Sockets and files that vLLM makes in the temporary folder, and folders of ours for them. */
-export const temporaryFiles = (): string[] =>
-  readdirSync(os.tmpdir()).filter((name) =>
-    /^(?:vllm_dist_|dynamo-\d+-[0-9a-f]{12}-w|[0-9a-f]{8}-[0-9a-f-]{27}$)/.test(name),
-  );
+/** Semaphores and shared memory of these processes: by inode, because Python names them after it has mapped them. */
+export function sharedFilesOf(pids: readonly number[]): string[] {
+  const maps = pids.map((pid) => readFileSync(`/proc/${pid}/maps`, 'utf8')).join('\n');
+  const inodes = new Set([...maps.matchAll(/ (\d+) +\/dev\/shm\//g)].map(([, inode]) => Number(inode)));
+  const files = readdirSync('/dev/shm').map((name) => path.join('/dev/shm', name));
+  return files.filter((file) => inodes.has(statSync(file, { throwIfNoEntry: false })?.ino ?? -1));
+}
 
-/** Semaphores and shared memory that Python makes; tests beside us have files of other names there. */
-export const sharedFiles = (): string[] =>
-  readdirSync('/dev/shm').filter((name) => /^(?:sem\.|psm_|torch_)/.test(name));
+/** The folders that these processes put their sockets and files into. */
+export const scratchOf = (pids: readonly number[]): string[] => [
+  ...new Set(
+    pids.flatMap((pid) => environmentOf(pid, 'TMPDIR') ?? []).filter((dir) => /dynamo-\d+-/.test(dir)),
+  ),
+];
