@@ -53,7 +53,7 @@ async function show({ isReadonly = false } = {}) {
   unmount = () => screen.unmount();
   const frame = () => stripVTControlCharacters(drawn.join('\n'));
   const sees = (words: string | RegExp) =>
-    until(() => new RegExp(words).test(frame()), `${words} on the screen`, 3_000);
+    until(() => new RegExp(words).test(frame()), `${words} on the screen`);
   const type = async (keys: string, words?: string | RegExp) => {
     screen.stdin.write(keys);
     if (words !== undefined) await sees(words);
