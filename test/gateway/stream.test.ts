@@ -234,14 +234,17 @@ describe('telemetry', () => {
     gateway = await startGateway({ scripts: [({ say }) => say('a', 'b')] });
     const headers = { 'x-dynamo-session-id': 's1', 'user-agent': 'claude-cli/2.1.240' };
     await (await gateway.post('/v1/messages', message, headers)).text();
-    const story = gateway.events.filter(({ type }) => type.startsWith('request.'));
+    // What is found out about a request afterwards comes some time later.
+    const afterwards = ['request.explained', 'request.regions'];
+    const story = gateway.events.filter(
+      ({ type }) => type.startsWith('request.') && !afterwards.includes(type),
+    );
     expect(story.map(({ type }) => type)).toEqual([
       'request.started',
       'request.routed',
       'request.first_token',
       'request.tokens',
       'request.finished',
-      'request.explained',
     ]);
     expect(story[0]).toMatchObject({
       dialect: 'messages',
