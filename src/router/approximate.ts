@@ -70,12 +70,12 @@ export class ApproximateFeed {
     const expiresAt = this.#clock.now() + believed.lifetimeMs;
     const words = wordsOf(sequence);
     let known = sequence.length;
-    // Whoever touches a block touches all before it: when the last was just touched, nothing is to be done.
-    const last = believed.blocks.expiryOf(words, sequence.length - 1);
-    if (last !== undefined && Math.abs(last - expiresAt) <= believed.lifetimeMs * TOUCH_SHARE)
-      return { lane, sequence, expiresAt, known };
+    const tolerance = believed.lifetimeMs * TOUCH_SHARE;
     // Deepest first: what must go goes from the tail of a prompt.
     for (let at = sequence.length - 1; at >= 0; at--) {
+      // Whoever touches a block touches all before it: from one that was just touched on nothing is to be done.
+      const expiry = believed.blocks.expiryOf(words, at);
+      if (expiry !== undefined && Math.abs(expiry - expiresAt) <= tolerance) break;
       if (!believed.blocks.touch(words, at, expiresAt)) known = at;
     }
     if (known < sequence.length) this.#index.store(lane, 'gpu', 0n, sequence, localHashes);
