@@ -1,4 +1,4 @@
-/** Blocks believed to be held by workers that publish no events, from what was sent to them. */
+/** Blocks believed to be held by workers that publish no events, from what they computed. */
 import { LIMITS } from '../limits.js';
 import { BelievedBlocks } from './believed.js';
 import type { Clock } from './clock.js';
@@ -16,15 +16,6 @@ interface Believed {
 
 /** Share of the lifetime within which a second use is the same use. */
 const TOUCH_SHARE = 1 / 64;
-
-/** What one request entered; given back when it never ran. */
-export interface Entered {
-  lane: Lane;
-  sequence: BigUint64Array;
-  expiresAt: number;
-  /** Leading blocks that were believed held before. */
-  known: number;
-}
 
 /**
  * Our sequence hashes serve as the engine hashes of such a lane. A block is believed for `lifetimeMs` after its
@@ -63,38 +54,23 @@ export class ApproximateFeed {
     if (believed !== undefined) believed.blocks = new BelievedBlocks();
   }
 
-  /** A prompt was sent to the worker of this lane. */
-  enter(lane: Lane, sequence: BigUint64Array, localHashes: BigUint64Array): Entered | undefined {
+  /** The worker of this lane has computed a prompt. */
+  enter(lane: Lane, sequence: BigUint64Array, localHashes: BigUint64Array): void {
     const believed = this.#lanes.get(lane);
-    if (believed === undefined || sequence.length === 0) return undefined;
+    if (believed === undefined) return;
     const expiresAt = this.#clock.now() + believed.lifetimeMs;
     const words = wordsOf(sequence);
-    let known = sequence.length;
+    let isNew = false;
     const tolerance = believed.lifetimeMs * TOUCH_SHARE;
     // Deepest first: what must go goes from the tail of a prompt.
     for (let at = sequence.length - 1; at >= 0; at--) {
       // Whoever touches a block touches all before it: from one that was just touched on nothing is to be done.
       const expiry = believed.blocks.expiryOf(words, at);
       if (expiry !== undefined && Math.abs(expiry - expiresAt) <= tolerance) break;
-      if (!believed.blocks.touch(words, at, expiresAt)) known = at;
+      if (!believed.blocks.touch(words, at, expiresAt)) isNew = true;
     }
-    if (known < sequence.length) this.#index.store(lane, 'gpu', 0n, sequence, localHashes);
+    if (isNew) this.#index.store(lane, 'gpu', 0n, sequence, localHashes);
     this.#remove(lane, believed, (_expiry, left) => left > believed.blocksMax);
-    return { lane, sequence, expiresAt, known };
-  }
-
-  /** It never ran: what only it had entered goes. */
-  retract(entered: Entered): void {
-    const believed = this.#lanes.get(entered.lane);
-    if (believed === undefined) return;
-    const words = wordsOf(entered.sequence);
-    const gone: bigint[] = [];
-    for (let at = entered.known; at < entered.sequence.length; at++) {
-      if (believed.blocks.expiryOf(words, at) !== entered.expiresAt) continue;
-      believed.blocks.remove(words, at);
-      gone.push(entered.sequence[at] as bigint);
-    }
-    this.#index.remove(entered.lane, 'gpu', BigUint64Array.from(gone));
   }
 
   /** The engine said how many prompt tokens it read from its cache. */

@@ -1,5 +1,4 @@
 /** One routed request from booking to its end. */
-import type { Entered } from './approximate.js';
 import type { Booking } from './book.js';
 import type { Decided, RouterState } from './decide.js';
 import type { Prediction } from './predicted.js';
@@ -26,7 +25,6 @@ export class RoutedRequest implements Placement {
   readonly #record: WorkerRecord;
   readonly #booking: Booking;
   readonly #prediction: Prediction;
-  readonly #entered: Entered | undefined;
   readonly #session: Session | undefined;
   readonly #startedAt: number;
   /** No other prompt was being computed on the worker, so the time to the first token is this prompt's own. */
@@ -55,10 +53,6 @@ export class RoutedRequest implements Placement {
       isTagged: input.priority > 0 || input.strictPriority > 0,
     });
     this.#prediction = state.predicted.add(this.worker, sequence);
-    this.#entered =
-      record.worker.blockTokens === input.blockTokens
-        ? state.approximate.enter(record.lane, sequence, input.localHashes)
-        : undefined;
     state.reachable.addPrompt(sequence);
     options.onLoad(record);
   }
@@ -68,7 +62,7 @@ export class RoutedRequest implements Placement {
     const { state } = this.#options;
     this.#firstTokenMs = state.clock.now() - this.#startedAt;
     this.#booking.releasePrefill();
-    state.predicted.computed(this.#prediction);
+    this.#computed();
     this.#options.onLoad(this.#record);
     this.#options.onRoom();
   }
@@ -82,7 +76,7 @@ export class RoutedRequest implements Placement {
     const { state } = this.#options;
     if (outcome.failed) this.#withdraw();
     else {
-      state.predicted.computed(this.#prediction);
+      this.#computed();
       this.#learn(outcome);
     }
     this.#end(outcome.failed ? null : outcome.outputTokens);
@@ -121,6 +115,7 @@ export class RoutedRequest implements Placement {
     }
     const { cachedTokens } = outcome;
     const { blockTokens } = input;
+    if (!this.#hasLane()) return;
     state.approximate.report(this.#record.lane, { predictedTokens, cachedTokens, blockTokens });
   }
 
@@ -129,7 +124,26 @@ export class RoutedRequest implements Placement {
     const { state } = this.#options;
     if (this.#firstTokenMs !== null) return;
     state.predicted.remove(this.#prediction);
-    if (this.#entered !== undefined) state.approximate.retract(this.#entered);
+  }
+
+  /** Events will tell of its blocks; where there are none, they are believed to be there from now on. */
+  #computed(): void {
+    const { state, input, decided } = this.#options;
+    const { worker, lane } = this.#record;
+    if (this.#prediction.state !== 'running') return;
+    if (worker.feed === 'events') {
+      state.predicted.computed(this.#prediction);
+      return;
+    }
+    state.predicted.remove(this.#prediction);
+    if (this.#hasLane() && worker.blockTokens === input.blockTokens) {
+      state.approximate.enter(lane, decided.sequence, input.localHashes);
+    }
+  }
+
+  /** Where its worker was replaced, the lane may be another's by now. */
+  #hasLane(): boolean {
+    return this.#options.state.workers.get(this.worker) === this.#record;
   }
 
   #end(outputTokens: number | null): void {

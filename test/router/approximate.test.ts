@@ -37,6 +37,16 @@ describe('a worker without events', () => {
     expect(predicted(made)).toBe(5);
   });
 
+  it('does not hold what one of the same name computed before it was replaced', async () => {
+    const made = one();
+    const placement = await made.route(prompt);
+    made.router.addWorker({ id: 'w0', blockTokens: 16, kvBlocks: 0, feed: 'approximate' });
+    made.router.setEligible('w0', true);
+    placement.firstToken();
+    placement.finish(outcomeOf(placement));
+    expect(predicted(made)).toBe(0);
+  });
+
   it('holds no more blocks than it has, the tail of the oldest prompt gone first', async () => {
     const made = one(15);
     for (const topic of [1, 2]) {

@@ -78,8 +78,11 @@ describe('conversations', () => {
     expect(await rateOf('round-robin')).toBeLessThan(0.8);
   });
 
-  it('a burst of one prefix follows its first request before any event came', async () => {
-    const made = rig({ workers: [{}, {}, {}, {}] });
+  const feeds = [{ feed: 'events' }, { feed: 'approximate' }] as const;
+  it.each(
+    feeds,
+  )('a burst of one prefix follows its first request while it is computed: $feed', async (worker) => {
+    const made = rig({ workers: [worker, worker, worker, worker] });
     const shared = tokens(1, 3_200);
     const burst: Placement[] = [];
     for (let n = 0; n < 4; n++) burst.push(await made.route([...shared, ...tokens(10 + n, 40)]));
