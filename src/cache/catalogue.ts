@@ -3,6 +3,7 @@
  * by `EvictionOrder`, tells the router's index what every worker could read, and counts what the tiers gave.
  */
 import type { Tier } from '../router/types.js';
+import { Announcer, type TierIndex } from './announcer.js';
 import { EvictionOrder } from './eviction-order.js';
 import { keyText } from './page-format.js';
 import type { PageFacts, PageTier, PageUse, ReadMiss } from './types.js';
@@ -11,12 +12,6 @@ import type { PageFacts, PageTier, PageUse, ReadMiss } from './types.js';
 export interface TierStorage {
   remove(key: bigint): Promise<void>;
   scan(): AsyncIterable<PageFacts>;
-}
-
-/** The router's index, as the catalogue feeds it: what lies in a shared tier, every worker can read. */
-export interface TierIndex {
-  stored(tier: PageTier, parent: bigint | null, keys: BigUint64Array, localHashes: BigUint64Array): void;
-  removed(tier: PageTier, keys: BigUint64Array): void;
 }
 
 export interface CatalogueTier {
@@ -67,10 +62,12 @@ interface Shelf extends CatalogueTier {
 export class Catalogue {
   readonly #options: CatalogueOptions;
   readonly #shelves: Map<PageTier, Shelf>;
+  readonly #announcer: Announcer;
   readonly #now: () => number;
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
+    this.#announcer = new Announcer(options.index);
     this.#now = options.now ?? Date.now;
     this.#shelves = new Map(
       options.tiers.map((tier) => [
@@ -109,7 +106,7 @@ export class Catalogue {
     if (shelf === undefined || pages.length === 0) return;
     for (const page of pages) this.#enter(shelf, page);
     shelf.counters.written += pages.length;
-    this.#announce(tier, pages);
+    this.#announcer.stored(pages.map((page) => ({ tier, page })));
     this.#keepQuota(shelf);
   }
 
@@ -146,25 +143,9 @@ export class Catalogue {
 
   /** Tells the index everything again, parents first: a worker's part of it was dropped. */
   announceAll(): void {
-    const all = new Map<string, { tier: PageTier; page: PageFacts }[]>();
-    for (const { tier, pages } of this.#shelves.values()) {
-      for (const page of pages.values()) {
-        const parent = page.parent === null ? '' : keyText(page.parent);
-        const siblings = all.get(parent);
-        if (siblings === undefined) all.set(parent, [{ tier, page }]);
-        else siblings.push({ tier, page });
-      }
-    }
-    const seen = new Set<string>();
-    const waiting = [''];
-    for (let parent = waiting.pop(); parent !== undefined; parent = waiting.pop()) {
-      for (const { tier, page } of all.get(parent) ?? []) {
-        this.#announce(tier, [page]);
-        const key = keyText(page.key);
-        if (!seen.has(key)) waiting.push(key);
-        seen.add(key);
-      }
-    }
+    this.#announcer.reset();
+    for (const { tier, pages } of this.#shelves.values())
+      this.#announcer.stored([...pages.values()].map((page) => ({ tier, page })));
   }
 
   /** Removes every page of a tier, or of all; resolves with their number. */
@@ -227,30 +208,15 @@ export class Catalogue {
 
   async #remove(shelf: Shelf, key: string): Promise<void> {
     shelf.order.remove(key);
-    if (!shelf.pages.delete(key)) return;
-    const hash = BigInt(`0x${key}`);
-    this.#options.index.removed(shelf.tier, BigUint64Array.of(hash));
-    await shelf.storage.remove(hash).catch((error: Error) => {
+    const page = shelf.pages.get(key);
+    if (page === undefined) return;
+    shelf.pages.delete(key);
+    this.#announcer.removed(shelf.tier, page);
+    await shelf.storage.remove(page.key).catch((error: Error) => {
       this.#options.onWarning?.(
         'tier_failed',
         `a page of the ${shelf.tier} tier could not be removed: ${error.message}`,
       );
     });
-  }
-
-  /** Runs of a chain as one call. */
-  #announce(tier: PageTier, pages: readonly PageFacts[]): void {
-    for (let at = 0; at < pages.length; ) {
-      let end = at + 1;
-      while (end < pages.length && pages[end]!.parent === pages[end - 1]!.key) end++;
-      const run = pages.slice(at, end);
-      this.#options.index.stored(
-        tier,
-        run[0]!.parent,
-        BigUint64Array.from(run, ({ key }) => key),
-        BigUint64Array.from(run, ({ localHash }) => localHash),
-      );
-      at = end;
-    }
   }
 }

@@ -2,7 +2,8 @@
  * The stack's side of the tiers: opens the catalogue when the first worker says what its pages are, feeds it with what
  * workers report, and shows its figures.
  */
-import { Catalogue, type TierFigures, type TierIndex } from '../cache/catalogue.js';
+import type { TierIndex } from '../cache/announcer.js';
+import { Catalogue, type TierFigures } from '../cache/catalogue.js';
 import { DirectoryPlace } from '../cache/directory-place.js';
 import { openRemote } from '../cache/remote/open-remote.js';
 import { RemotePlace } from '../cache/remote/remote-place.js';
