@@ -1,5 +1,5 @@
 /** Is it up, is it ready, its figures; and the calls agents make that want only an answer. */
-import { prometheusText } from '../telemetry/prometheus.js';
+import { CONTENT_TYPES, formatFor } from '../telemetry/metrics/exposition.js';
 import type { GatewayRoom } from './room.js';
 import type { HttpCall } from './routes.js';
 import { sendJson, sendText } from './send.js';
@@ -18,10 +18,10 @@ export function serveLive({ response }: HttpCall): void {
   sendJson(response, 200, { status: 'live' });
 }
 
-export function serveMetrics({ response }: HttpCall, room: GatewayRoom): void {
-  sendText(response, 200, prometheusText(room.deps.snapshot()), {
-    'content-type': 'text/plain; version=0.0.4; charset=utf-8',
-  });
+/** OpenMetrics for a scraper that asks for it, as Prometheus does; the older text for everyone else. */
+export function serveMetrics({ request, response }: HttpCall, room: GatewayRoom): void {
+  const format = formatFor(request.headers.accept);
+  sendText(response, 200, room.deps.metrics(format), { 'content-type': CONTENT_TYPES[format] });
 }
 
 export function serveQuiet({ response }: HttpCall): void {

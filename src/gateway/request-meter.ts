@@ -13,6 +13,7 @@ export class RequestMeter {
   readonly #emit: Emit;
   readonly #arrivedAt = performance.now();
   #readAt = this.#arrivedAt;
+  #preparedAt = this.#arrivedAt;
   #forwardedAt = 0;
   #firstAt: number | null = null;
   #lastAt = 0;
@@ -66,11 +67,17 @@ export class RequestMeter {
     });
   }
 
+  /** Its prompt is rendered, tokenized and cut into blocks: the router's turn. */
+  prepared(): void {
+    this.#preparedAt = performance.now();
+  }
+
   /** The request is on its way to the worker. */
   forwarded(decision: Decision): void {
     this.#forwardedAt = performance.now();
     this.#decision = decision;
-    const { worker, promptTokens, predictedTokens, predictedByTier, reachableTokens, queueMs } = decision;
+    const { worker, promptTokens, predictedTokens, predictedByTier, reachableTokens } = decision;
+    const { queueMs, decideMs } = decision;
     this.#emit({
       type: 'request.routed',
       id: this.id,
@@ -80,6 +87,9 @@ export class RequestMeter {
       predictedByTier,
       reachableTokens,
       queueMs,
+      decideMs,
+      preparedMs: this.#preparedAt - this.#arrivedAt,
+      forwardedMs: this.#forwardedAt - this.#arrivedAt,
       overheadMs: Math.max(0, this.#forwardedAt - this.#readAt - queueMs),
     });
   }

@@ -73,6 +73,7 @@ export async function serveExchange(
     meter.started(incoming.request, { model, harness, role });
     room.notes.add(incoming.request, model, room.keys.policyOf(call.request)?.name ?? null);
     const prompt = await deps.prompt.prepare(incoming.request, client.signal);
+    meter.prepared();
     deps.onPrompt?.(incoming.request, prompt);
     const request = fitRequest(incoming.request, prompt, deps.served);
     const promptTokens = prompt.tokens.length;

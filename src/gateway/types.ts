@@ -4,6 +4,7 @@ import type { PromptService } from '../prompt/service.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { CommonRequest, StreamEvent } from '../request/types.js';
 import type { RouterService } from '../router/types.js';
+import type { MetricsFormat } from '../telemetry/metrics/exposition.js';
 import type { MissReport } from '../telemetry/miss-cause.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../telemetry/types.js';
 import type { KeyPolicy } from './key-policy.js';
@@ -67,6 +68,8 @@ export interface GatewayDeps {
   explainMiss?(requestId: string): MissReport | null;
   emit(event: TelemetryEvent): void;
   snapshot(): Snapshot;
+  /** The text of `/metrics`. */
+  metrics(format: MetricsFormat): string;
   /** Calls back for each event from now on; returns the unsubscribe function. */
   subscribe(listener: (event: StampedEvent) => void): () => void;
   /** False while starting or draining. */

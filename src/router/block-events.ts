@@ -1,12 +1,12 @@
 /** Workers' blocks as they tell them: into the index, and into what is remembered beside it. */
 import type { RouterState } from './decide.js';
-import type { Tier, WorkerId } from './types.js';
+import type { EventCounts, Tier, WorkerId } from './types.js';
 
 /** The one writer of what workers hold. Workers that are not known are ignored. */
 export class BlockEvents {
   readonly #state: RouterState;
-  /** Stores, removals and clears applied. */
-  applied = 0;
+  /** Events applied. */
+  readonly applied: EventCounts = { stored: 0, removed: 0, cleared: 0 };
 
   constructor(state: RouterState) {
     this.#state = state;
@@ -22,7 +22,7 @@ export class BlockEvents {
     const { workers, index, reachable } = this.#state;
     const lane = workers.get(worker)?.lane;
     if (lane === undefined) return;
-    this.applied += 1;
+    this.applied.stored += 1;
     index.store(lane, tier, parent ?? 0n, engineHashes, localHashes);
     reachable.addStored(lane, parent, engineHashes, localHashes);
   }
@@ -31,7 +31,7 @@ export class BlockEvents {
     const { workers, index, losses } = this.#state;
     const lane = workers.get(worker)?.lane;
     if (lane === undefined) return;
-    this.applied += 1;
+    this.applied.removed += 1;
     index.remove(lane, tier, engineHashes);
     losses.removed(lane, tier, engineHashes);
   }
@@ -39,7 +39,7 @@ export class BlockEvents {
   /** The engine's own memory is empty: what lies in tiers below stays. */
   cleared(worker: WorkerId): void {
     const { workers, index, approximate, losses } = this.#state;
-    this.applied += 1;
+    this.applied.cleared += 1;
     const lane = workers.get(worker)?.lane;
     if (lane === undefined) return;
     index.clear(lane, 'gpu');

@@ -18,6 +18,7 @@ import { SessionBook } from './sessions.js';
 import { DEFAULT_SETTINGS, type RouterSettings } from './settings.js';
 import type {
   Decision,
+  EventCounts,
   Placement,
   Policy,
   PolicyFaults,
@@ -81,8 +82,8 @@ export interface Router extends RouterService {
   /** The last time a worker gave up a block, and all of them at once; null when that is not remembered. */
   evictionOf(worker: WorkerId, sequence: bigint): Eviction | null;
   lossOf(worker: WorkerId): Loss | null;
-  /** Stores, removals and clears applied since start. */
-  eventsApplied(): number;
+  /** Applied since start. */
+  eventsApplied(): EventCounts;
   bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number };
 }
 
@@ -242,8 +243,8 @@ class KvRouter implements Router {
     };
   }
 
-  eventsApplied(): number {
-    return this.#blocks.applied;
+  eventsApplied(): EventCounts {
+    return { ...this.#blocks.applied };
   }
 
   bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number } {

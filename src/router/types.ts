@@ -150,6 +150,13 @@ export interface Decision {
   queueMs: number;
 }
 
+/** KV events by what they say. */
+export interface EventCounts {
+  stored: number;
+  removed: number;
+  cleared: number;
+}
+
 /** A worker as the router is told of it. */
 export interface RouterWorker {
   id: WorkerId;

@@ -15,13 +15,12 @@ import type { Router } from '../router/router.js';
 import { watchAttached } from '../supervisor/attached.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
 import type { SupervisorService } from '../supervisor/types.js';
-import { createBus, type TelemetryBus } from '../telemetry/bus.js';
-import { EventLoopGauge } from '../telemetry/event-loop.js';
-import { createSnapshotStore, type SnapshotStore } from '../telemetry/snapshot.js';
-import type { ProcessSnapshot, TelemetryEvent } from '../telemetry/types.js';
+import type { TelemetryBus } from '../telemetry/bus.js';
+import type { TelemetryEvent } from '../telemetry/types.js';
 import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
+import { Books } from './books.js';
 import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
 import { MissTeller } from './explain-misses.js';
 import { reapLeftoverWorkers } from './leftovers.js';
@@ -30,7 +29,7 @@ import { placeWorkers } from './place-workers.js';
 import { checkPrompt, loadPrompt } from './prompt-source.js';
 import { type Recording, startRecording } from './recording.js';
 import { WorkerRestarts } from './restart-worker.js';
-import { buildRouter, routerName } from './routing.js';
+import { buildRouter } from './routing.js';
 import type { StackSpec, StartMessage } from './spec.js';
 import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
@@ -51,8 +50,7 @@ export class Stack {
   readonly #spec: StackSpec;
   readonly #options: StackOptions;
   readonly #bus: TelemetryBus;
-  readonly #store: SnapshotStore;
-  readonly #eventLoop = new EventLoopGauge();
+  readonly #books: Books;
   #gateway: Gateway | undefined;
   #admin: AdminServer | undefined;
   #supervisor: SupervisorService | undefined;
@@ -67,22 +65,8 @@ export class Stack {
     this.#spec = spec;
     this.#options = options;
     this.url = `http://${spec.host}:${spec.port}`;
-    this.#bus = createBus({ now: Date.now });
-    this.#store = createSnapshotStore(
-      {
-        name: spec.name,
-        pid: process.pid,
-        url: this.url,
-        recipe: spec.plan.recipe,
-        variant: spec.plan.variant,
-        model: spec.plan.servedModel,
-        router: routerName(spec.router),
-        startedAt: spec.askedAt,
-        isSimulated: spec.plan.engine === 'simulator',
-      },
-      () => processSnapshot(this.#eventLoop),
-    );
-    this.#bus.subscribe((event) => this.#store.apply(event));
+    this.#books = new Books(spec, this.url);
+    this.#bus = this.#books.bus;
   }
 
   /** Brings everything up; resolves with the milliseconds it took once every worker serves. */
@@ -107,7 +91,7 @@ export class Stack {
     this.#step(`tokenizer: ${await checkPrompt(prompt, placed, workers)}`);
     this.#isReady = true;
     // Loading a tokenizer takes the loop for a moment; nobody is served yet.
-    this.#eventLoop.restart();
+    this.#books.eventLoop.restart();
     this.#bus.emit({ type: 'stack.state', state: 'ready' });
     // An attached engine may be down while the stack is up.
     this.#judge(workers);
@@ -127,7 +111,7 @@ export class Stack {
     await this.#tiers?.close();
     removeMemoryTier(this.#tierPlans, this.#spec.paths, this.#spec.name);
     await this.#admin?.close();
-    this.#eventLoop.close();
+    this.#books.close();
   }
 
   #record({ servedModel: model, blockTokens }: Plan, emit: (event: TelemetryEvent) => void): void {
@@ -210,20 +194,21 @@ export class Stack {
       },
       explainMiss: (id) => misses.report(id),
       emit: (event) => this.#bus.emit(event),
-      snapshot: () => this.#store.snapshot(Date.now()),
+      snapshot: () => this.#books.snapshot(),
+      metrics: (format) => this.#books.metricsText(format),
       subscribe: (listener) => this.#bus.subscribe(listener),
       isReady: () => this.#isReady,
     };
     const gateway = createGateway(deps);
     this.#gateway = gateway;
     this.url = (await gateway.listen()).url;
-    this.#store.setUrl(this.url);
+    this.#books.setUrl(this.url);
     const restarts = this.#restarts(router, workers);
     this.#admin = await listenAdmin(this.#options.adminSocket, gateway.adminListener, {
       stop: this.#options.onStopAsked,
       clearCache: async (tier) => (await this.#tiers?.clear(tier)) ?? 0,
       restartWorker: (worker) => restarts.restart(worker),
-      restartEventLoop: () => this.#eventLoop.restart(),
+      restartEventLoop: () => this.#books.eventLoop.restart(),
     });
     void warmUp({ deps, plan, dir: path.dirname(this.#options.adminSocket) }, this.#beside.signal);
   }
@@ -292,9 +277,4 @@ export class Stack {
   #step(text: string): void {
     this.#options.report({ type: 'step', text });
   }
-}
-
-function processSnapshot(eventLoop: EventLoopGauge): ProcessSnapshot {
-  const { rss, heapUsed } = process.memoryUsage();
-  return { eventLoopMs: eventLoop.summary(), memory: { residentBytes: rss, heapUsedBytes: heapUsed } };
 }

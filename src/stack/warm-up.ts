@@ -126,6 +126,7 @@ function warmDeps({ deps, plan }: WarmUpOptions, link: ReturnType<typeof createW
     explainMiss: (id) => misses.report(id),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
+    metrics: deps.metrics,
     subscribe: (listener) => bus.subscribe(listener),
     isReady: () => true,
   };

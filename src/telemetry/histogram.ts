@@ -9,30 +9,12 @@ const BUCKETS = Math.ceil(Math.log(1e9) / Math.log(GROWTH)) + 1;
 export class Histogram {
   readonly #counts = new Uint32Array(BUCKETS);
   #count = 0;
-  #sum = 0;
 
   /** Adds one value in milliseconds; negative and non-finite ones are ignored. */
   add(valueMs: number): void {
     if (!Number.isFinite(valueMs) || valueMs < 0) return;
     this.#counts[bucketOf(valueMs)]! += 1;
     this.#count += 1;
-    this.#sum += valueMs;
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  get sumMs(): number {
-    return this.#sum;
-  }
-
-  /** Values at most `limitMs`, for cumulative buckets. */
-  countUpTo(limitMs: number): number {
-    const last = bucketOf(limitMs);
-    let total = 0;
-    for (let bucket = 0; bucket <= last; bucket += 1) total += this.#counts[bucket]!;
-    return total;
   }
 
   quantile(share: number): number | null {

@@ -24,8 +24,6 @@ export interface SnapshotStore {
   snapshot(now: number): Snapshot;
   /** The address is known only once the listener is open. */
   setUrl(url: string): void;
-  /** Latency distributions, for metrics. */
-  readonly histograms: Record<keyof Snapshot['latency'], Histogram>;
 }
 
 /** `readProcess` gives the state of the stack's process whenever a snapshot is taken. */
@@ -37,7 +35,7 @@ export function createSnapshotStore(
 }
 
 class Store implements SnapshotStore {
-  readonly histograms = {
+  readonly #histograms = {
     ttftMs: new Histogram(),
     itlMs: new Histogram(),
     queueMs: new Histogram(),
@@ -84,7 +82,7 @@ class Store implements SnapshotStore {
         Object.assign(this.#index, {
           blocks: event.blocks,
           bytes: event.bytes,
-          events: event.events,
+          events: event.events.stored + event.events.removed + event.events.cleared,
           refused: event.refused,
         });
         break;
@@ -144,11 +142,11 @@ class Store implements SnapshotStore {
       readWriteRatio: prompt === cached ? 0 : cached / (prompt - cached),
       tiers: [this.#engineTier(workers), ...this.#tiers],
       latency: {
-        ttftMs: this.histograms.ttftMs.summary(),
-        itlMs: this.histograms.itlMs.summary(),
-        queueMs: this.histograms.queueMs.summary(),
-        overheadMs: this.histograms.overheadMs.summary(),
-        e2eMs: this.histograms.e2eMs.summary(),
+        ttftMs: this.#histograms.ttftMs.summary(),
+        itlMs: this.#histograms.itlMs.summary(),
+        queueMs: this.#histograms.queueMs.summary(),
+        overheadMs: this.#histograms.overheadMs.summary(),
+        e2eMs: this.#histograms.e2eMs.summary(),
       },
       index: { ...this.#index },
       router: { ...this.#router },
@@ -163,20 +161,20 @@ class Store implements SnapshotStore {
   #request(event: StampedEvent, row: RequestRow): void {
     switch (event.type) {
       case 'request.routed':
-        this.histograms.queueMs.add(event.queueMs);
-        this.histograms.overheadMs.add(event.overheadMs);
+        this.#histograms.queueMs.add(event.queueMs);
+        this.#histograms.overheadMs.add(event.overheadMs);
         break;
       case 'request.first_token':
-        this.histograms.ttftMs.add(event.ttftMs);
+        this.#histograms.ttftMs.add(event.ttftMs);
         this.#remember(event.at, event.ttftMs);
         break;
       case 'request.tokens':
-        for (const gap of event.itlMs) this.histograms.itlMs.add(gap);
+        for (const gap of event.itlMs) this.#histograms.itlMs.add(gap);
         this.#tokens.generated += event.count;
         if (row.worker !== null) this.#workers.generated(row.worker, event.at, event.count);
         break;
       case 'request.finished':
-        this.histograms.e2eMs.add(event.e2eMs);
+        this.#histograms.e2eMs.add(event.e2eMs);
         this.#finished(row, event);
         break;
       case 'request.failed':

@@ -1,6 +1,6 @@
 /** Everything that can happen, and the snapshot those events reduce to (`status --json`). */
 import type { DialectName, Usage } from '../request/types.js';
-import type { Tier, TierBlocks } from '../router/types.js';
+import type { EventCounts, Tier, TierBlocks } from '../router/types.js';
 import type { MissCause } from './miss-cause.js';
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'failed' | 'restarting' | 'stopped';
@@ -39,7 +39,7 @@ export type TelemetryEvent =
   | { type: 'worker.log'; worker: string; line: string }
   | { type: 'feed.state'; worker: string; state: FeedState; reason?: string }
   | { type: 'feed.gap'; worker: string; expected: number; got: number; isFilled: boolean }
-  | { type: 'index.stats'; blocks: number; bytes: number; events: number; refused: number }
+  | { type: 'index.stats'; blocks: number; bytes: number; events: EventCounts; refused: number }
   | { type: 'router.fault'; policy: string; count: number; message: string }
   | { type: 'recording.stats'; recording: RecordingSnapshot }
   | { type: 'tier.stats'; tiers: TierSnapshot[] }
@@ -64,6 +64,11 @@ export type TelemetryEvent =
       reachableTokens: number;
       queueMs: number;
       overheadMs: number;
+      /** Spent in lookup and selection. */
+      decideMs: number;
+      /** From the request's first byte to: its prompt tokenized, itself on the way to the worker. */
+      preparedMs: number;
+      forwardedMs: number;
     }
   | { type: 'request.first_token'; id: string; ttftMs: number }
   | { type: 'request.tokens'; id: string; count: number; itlMs: number[] }

@@ -57,7 +57,7 @@ describe('health', () => {
     expect(await get('/live')).toEqual({ status: 'live' });
     await (await gateway.post('/v1/chat/completions', chat)).json();
     const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    expect(metrics).toMatch(/^dynamo_frontend_requests_total\{.*\} 1$/m);
+    expect(metrics).toMatch(/^dynamo_frontend_requests_total\{.*status="success".*\} 1$/m);
   });
 });
 

@@ -7,7 +7,8 @@ import { buildRouter, routerName } from '../../src/stack/routing.js';
 import type { StackSpec } from '../../src/stack/spec.js';
 import { readStackSettings } from '../../src/stack/stack-settings.js';
 import { createBus } from '../../src/telemetry/bus.js';
-import { prometheusText } from '../../src/telemetry/prometheus.js';
+import { MetricsCollector } from '../../src/telemetry/metrics/collector.js';
+import { metricsText } from '../../src/telemetry/metrics/metrics-text.js';
 import { createSnapshotStore } from '../../src/telemetry/snapshot.js';
 import { plainFrame } from '../../src/tui/plain-frame.js';
 import { routeInput } from './support/route-input.js';
@@ -63,5 +64,7 @@ it('a router that fails is counted in status and metrics, and told at the first,
     'router moody failed: Error: moody; the default router decides (100 faults so far)',
   ]);
   expect(plainFrame(snapshot, 200)).toContain('120 faults of moody.mjs, the default decided');
-  expect(prometheusText(snapshot)).toContain('dynamo_router_policy_faults_total{policy="moody.mjs"} 120');
+  expect(metricsText(snapshot, new MetricsCollector())).toContain(
+    'dynamo_router_policy_faults_total{policy="moody.mjs"} 120',
+  );
 });

@@ -94,6 +94,7 @@ function stack(served = 0): { deps: GatewayDeps; prepared: CommonRequest[]; told
     onPrompt: never,
     emit: (event) => told.push(event),
     snapshot: () => store.snapshot(0),
+    metrics: never,
     subscribe: never,
     isReady: () => true,
   };

@@ -9,6 +9,8 @@ import { loadPolicy } from '../../../src/router/policies/load-policy.js';
 import { createRouter, type Router } from '../../../src/router/router.js';
 import { MissTeller } from '../../../src/stack/explain-misses.js';
 import { createBus, type TelemetryBus } from '../../../src/telemetry/bus.js';
+import { MetricsCollector } from '../../../src/telemetry/metrics/collector.js';
+import { metricsText } from '../../../src/telemetry/metrics/metrics-text.js';
 import { createSnapshotStore } from '../../../src/telemetry/snapshot.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../../../src/telemetry/types.js';
 import { type Script, type ScriptedEngine, startScriptedEngine } from './scripted-engine.js';
@@ -59,9 +61,11 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   );
   const bus = createBus({ now: Date.now });
   const store = createSnapshotStore(STACK);
+  const metrics = new MetricsCollector();
   const events: StampedEvent[] = [];
   bus.subscribe((event) => {
     store.apply(event);
+    metrics.apply(event);
     events.push(event);
   });
   const watch = options.watch?.((event) => bus.emit(event));
@@ -85,6 +89,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     explainMiss: (id) => misses.report(id),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
+    metrics: (format) => metricsText(store.snapshot(Date.now()), metrics, format),
     subscribe: (listener) => {
       listeners += 1;
       const unsubscribe = bus.subscribe(listener);
