@@ -99,6 +99,7 @@ export default class Up extends BaseCommand {
         ? await resolvePlan(wish, this.paths)
         : await this.#attach({ attach: flags.attach, tokenizer: flags.tokenizer, set: wish.set });
     if (flags['dry-run']) return this.#printPlan(resolved, flags.json);
+    for (const warning of resolved.plan.warnings ?? []) this.note(`dynamo: ${warning}`);
     const { recordFolder } = await import('../src/stack/record-files.js');
     const record = flags.record === undefined ? {} : { record: recordFolder(flags.record) };
     const { runUp } = await import('../src/stack/run-up.js');

@@ -29,6 +29,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   tui: ['telemetry'],
   cli: ['telemetry'],
   doctor: ['plan', 'recipes', 'model', 'engines', 'supervisor', 'stack', 'cli', 'cache'],
+  export: ['plan', 'engines'],
   bench: ['stack', 'cli', 'telemetry', 'router', 'prompt', 'engines', 'link', 'request', 'plan', 'model'],
 };
 
@@ -142,6 +143,7 @@ function allowed(room: string): string[] {
       'tui',
       'agents',
       'doctor',
+      'export',
     ];
   // stack's types and entry are what cli-side code may launch; nothing else imports stack.
   return [...(MAY_IMPORT[room] ?? [])];

@@ -121,6 +121,8 @@ export interface Plan {
   reasons: string[];
   /** Memory arithmetic and other facts, as printed by `dynamo plan`. */
   notes: string[];
+  /** What the user must know before it starts; told once more in the running stack. */
+  warnings?: string[];
   /** The variant's own engine arguments; the engine's adapter puts them into each worker's argv. */
   engineArgs?: string[];
   /** The variant's own variables, e.g. `VLLM_USE_FLASHINFER_MOE_FP4`. */

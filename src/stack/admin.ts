@@ -13,6 +13,8 @@ export interface AdminActions {
   restartWorker(worker: string): Promise<unknown>;
   /** Forgets the delays of the event loop so far: a measurement begins. */
   restartEventLoop(): void;
+  /** What the stack was started with, for `dynamo export`. */
+  readonly plan: unknown;
 }
 
 export interface AdminServer {
@@ -50,6 +52,10 @@ function handle(
   const [path, query] = (request.url ?? '/').split('?');
   if (path === '/admin/ping') {
     answer(response, 200, { pid: process.pid });
+    return;
+  }
+  if (path === '/admin/plan' && request.method === 'GET') {
+    answer(response, 200, actions.plan);
     return;
   }
   if (path === '/admin/stop' && request.method === 'POST') {

@@ -3,8 +3,9 @@ import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { askEngine, type EngineFacts } from '../link/engine-facts.js';
 import { createWorkerLink } from '../link/worker-link.js';
+import { followedEvents, plainTextWarning } from '../plan/attach-events.js';
 import { type AttachSpec, parseAttach } from '../plan/attach-spec.js';
-import type { EventEndpoints, Plan, WorkerPlan } from '../plan/types.js';
+import type { Plan, WorkerPlan } from '../plan/types.js';
 
 export interface AttachWish {
   /** `--attach` values. */
@@ -39,6 +40,7 @@ export async function attachPlan(wish: AttachWish): Promise<Plan> {
   const workers = specs.flatMap((spec, n) =>
     workersOf(spec, answers[n] as EngineFacts | Error, { id: `w${n}`, blockTokens, contextTokens }),
   );
+  const warnings = specs.flatMap((spec, n) => warningsOf(spec, answers[n] as EngineFacts | Error));
   if (workers.length > LIMITS.workersMax) {
     throw new DynamoError('usage', {
       detail: `The attached engines have ${workers.length} data-parallel ranks together; ${LIMITS.workersMax} are possible.`,
@@ -60,7 +62,9 @@ export async function attachPlan(wish: AttachWish): Promise<Plan> {
     contextTokens,
     blockTokens,
     reasons: ['these engines run already'],
+    ...(warnings.length === 0 ? {} : { warnings }),
     notes: [
+      ...warnings,
       ...specs.flatMap(({ url }, n) => {
         const answer = answers[n];
         return answer instanceof Error ? [`${url} does not answer yet: ${answer.message}`] : [];
@@ -114,7 +118,7 @@ function workersOf(
     host: hostname,
     port: Number(port) || (protocol === 'https:' ? 443 : 80),
     gpus: [],
-    events: endpoints(spec, facts),
+    events: followedEvents(spec, facts?.ranks[0]?.events ?? null).events,
     blockTokens: facts?.blockTokens ?? blockTokens,
     kvBlocks: facts?.kvBlocks ?? null,
     contextTokens: facts?.models[0]?.contextTokens ?? contextTokens,
@@ -132,7 +136,7 @@ function workersOf(
   return ranks.map(({ rank, events }) => ({
     ...worker,
     id: `${id}-dp${rank}`,
-    events,
+    events: followedEvents(spec, events).events,
     attached: { ...(worker.attached as NonNullable<WorkerPlan['attached']>), rank },
   }));
 }
@@ -146,14 +150,11 @@ function blockSizeNotes(workers: readonly WorkerPlan[], blockTokens: number): st
   );
 }
 
-function endpoints(
-  { events, replay, isBound }: AttachSpec,
-  facts: EngineFacts | null,
-): EventEndpoints | null {
-  if (events === 'none') return null;
-  if (events !== null) return { events, replay: replay ?? '', topic: '', isBound };
-  const told = facts?.ranks[0]?.events ?? null;
-  return told === null || replay === null ? told : { ...told, replay };
+/** Each thing once, however many ranks an engine has. */
+function warningsOf(spec: AttachSpec, answer: EngineFacts | Error): string[] {
+  const ranks = answer instanceof Error ? [] : answer.ranks;
+  const { warning } = followedEvents(spec, ranks[0]?.events ?? null);
+  return [plainTextWarning(spec), warning].filter((text) => text !== null);
 }
 
 function setting(set: Record<string, string>, key: string): number | null {

@@ -2,7 +2,6 @@
  * Composition root: constructs every concrete part and connects one's outputs to another's inputs.
  * Nothing is decided here; what a request goes through is in `gateway/serve-request`.
  */
-
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Phase } from '../engines/types.js';
@@ -209,6 +208,7 @@ export class Stack {
       clearCache: async (tier) => (await this.#tiers?.clear(tier)) ?? 0,
       restartWorker: (worker) => restarts.restart(worker),
       restartEventLoop: () => this.#books.eventLoop.restart(),
+      plan: spec.plan,
     });
     void warmUp({ deps, plan, dir: path.dirname(this.#options.adminSocket) }, this.#beside.signal);
   }

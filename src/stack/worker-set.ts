@@ -43,6 +43,8 @@ export class WorkerSet {
     this.#router = options.router;
     this.#emit = options.emit;
     this.#blockTokens = options.plan.blockTokens;
+    for (const message of options.plan.warnings ?? [])
+      this.#emit({ type: 'warning', code: 'attach', message });
     for (const worker of options.plan.workers) this.#add(worker);
   }
 

@@ -156,6 +156,16 @@ describe('two simulated workers of 8 GPUs', () => {
     expect((await home.cli('logs', 'w0')).stdout).toContain('SIMULATED: glm-5.1 on 8 × H200');
   });
 
+  it('are exported as what they pretend to be', async () => {
+    const { stdout, stderr } = await home.cli('export', 'dynamo');
+    expect(stderr).toBe('');
+    expect(stdout).toContain('kind: DynamoGraphDeployment');
+    expect(stdout).toMatch(/replicas: 2\n/);
+    expect(stdout).toContain('zai-org/GLM-5.1-FP8');
+    const planned = await home.cli('export', 'dynamo', '--recipe', 'glm5', '--hardware', '16xh200');
+    expect(planned.stdout).toBe(stdout);
+  });
+
   it.each(
     Object.keys(DIALECTS),
   )('keep a conversation in %s where it is: predicted and reported alike, answers included', async (dialect) => {
