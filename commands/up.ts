@@ -69,6 +69,10 @@ export default class Up extends BaseCommand {
       description: 'folder to keep lengths, block hashes and times of requests in, for `replay`; never text',
       env: 'DYNAMO_RECORD',
     }),
+    otel: Flags.string({
+      description: 'OpenTelemetry collector (OTLP/HTTP) to send a span of every request to [default: none]',
+      env: 'DYNAMO_OTEL',
+    }),
     detach: Flags.boolean({ description: 'leave the stack running and return', default: false }),
     'no-tui': Flags.boolean({ description: 'plain lines instead of the screen', default: false }),
     ...screenFlags,
@@ -102,6 +106,8 @@ export default class Up extends BaseCommand {
     for (const warning of resolved.plan.warnings ?? []) this.note(`dynamo: ${warning}`);
     const { recordFolder } = await import('../src/stack/record-files.js');
     const record = flags.record === undefined ? {} : { record: recordFolder(flags.record) };
+    const { tracingSpec } = await import('../src/stack/tracing.js');
+    const tracing = flags.otel === undefined ? {} : { tracing: tracingSpec(flags.otel, process.env) };
     const { runUp } = await import('../src/stack/run-up.js');
     const keys = await this.#keys(flags['api-keys']);
     const plan = await this.#fetchModel(resolved.plan, name);
@@ -122,6 +128,7 @@ export default class Up extends BaseCommand {
         ...keys,
         router,
         ...record,
+        ...tracing,
         settings: resolved.settings,
         askedAt,
       },

@@ -47,6 +47,14 @@ export const LIMITS = {
   compactKeptChars: 80_000,
   /** Output bound of a summary when the client gives none. */
   compactSummaryTokens: 8_192,
+  /** Requests whose traces wait for a collector that is slow or away: ten seconds of 200 a second, under 10 MB. */
+  tracesWaiting: 2_048,
+  /** Requests in one post to it: its JSON is written in one step of about a millisecond. */
+  tracesPerPost: 32,
+  /** Time a collector may take to answer. */
+  tracePostMs: 10_000,
+  /** Time a stop waits for it. */
+  traceCloseMs: 2_000,
   /** Idle time after which a client's connection is closed; agents pause for minutes between turns. */
   keepAliveMs: 75_000,
   /** Time a client may leave an answer unread before its connection is cut; agents that are suspended come back within. */

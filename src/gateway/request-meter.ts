@@ -7,6 +7,15 @@ import type { TelemetryEvent } from '../telemetry/types.js';
 
 type Emit = (event: TelemetryEvent) => void;
 
+/** Who sends a request, beyond what its body says. */
+export interface Sender {
+  model: string;
+  harness: string;
+  role: string;
+  /** The W3C header `traceparent`. */
+  traceParent: string | undefined;
+}
+
 /** Milliseconds everywhere. Exactly one of `finished`, `failed`, `cancelled` and `rejected` ends it; later ones are ignored. */
 export class RequestMeter {
   readonly id: string;
@@ -55,13 +64,15 @@ export class RequestMeter {
     this.#readAt = performance.now();
   }
 
-  started(request: CommonRequest, sender: { model: string; harness: string; role: string }): void {
+  started(request: CommonRequest, sender: Sender): void {
     const { session, dialect, stream } = request;
+    const { traceParent, ...who } = sender;
     this.#emit({
       type: 'request.started',
       id: this.id,
       dialect,
-      ...sender,
+      ...who,
+      ...(traceParent === undefined ? {} : { traceParent }),
       ...(session === undefined ? {} : { session: session.id }),
       isStream: stream,
     });

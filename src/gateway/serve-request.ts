@@ -3,6 +3,7 @@
  * Everything else in this room is one of these steps.
  */
 import { randomUUID } from 'node:crypto';
+import { readHeader } from '../agents/read-header.js';
 import type { Dialect, EncodeContext } from '../dialects/types.js';
 import { DynamoError, toDynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -70,7 +71,8 @@ export async function serveExchange(
     meter.bodyRead();
     const incoming = decodeIncoming(body, { id, call, dialect, room, responses });
     const { model, harness, role } = incoming;
-    meter.started(incoming.request, { model, harness, role });
+    const traceParent = readHeader(call.request.headers, 'traceparent');
+    meter.started(incoming.request, { model, harness, role, traceParent });
     room.notes.add(incoming.request, model, room.keys.policyOf(call.request)?.name ?? null);
     const prompt = await deps.prompt.prepare(incoming.request, client.signal);
     meter.prepared();

@@ -3,6 +3,7 @@ import type { Paths } from '../cli/paths.js';
 import type { KeyPolicy } from '../gateway/key-policy.js';
 import type { Plan } from '../plan/types.js';
 import type { StackSettings } from './stack-settings.js';
+import type { TracingSpec } from './tracing.js';
 
 export interface StackSpec {
   name: string;
@@ -17,6 +18,8 @@ export interface StackSpec {
   router: string;
   /** Folder to record requests in. */
   record?: string;
+  /** Where to send traces. */
+  tracing?: TracingSpec;
   settings: StackSettings;
   /** Milliseconds (Unix) at which the user pressed return; start-up time is counted from here. */
   askedAt: number;

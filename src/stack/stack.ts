@@ -34,6 +34,7 @@ import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
 import { placeTiers, removeMemoryTier, reportSocket } from './tier-places.js';
 import { StackTiers } from './tiers.js';
+import { startTracing, type Tracing } from './tracing.js';
 import { warmUp } from './warm-up.js';
 import { WorkerSet } from './worker-set.js';
 
@@ -57,6 +58,7 @@ export class Stack {
   #tiers: StackTiers | undefined;
   #tierPlans: TierPlan[] = [];
   #recording: Recording | undefined;
+  #tracing: Tracing | undefined;
   readonly #beside = new AbortController();
   #isReady = false;
 
@@ -84,6 +86,7 @@ export class Stack {
     this.#workers = workers;
     await this.#openTiers(placed, router, emit);
     this.#record(placed, emit);
+    this.#trace(placed, emit);
     await this.#listen(placed, { router, prompt, workers });
     const tell = (phase: Phase) => this.#step(`preparing the model: ${phase.name}`);
     await this.#startWorkers(await adapter.prepare(placed, tell), workers);
@@ -103,7 +106,7 @@ export class Stack {
     this.#beside.abort();
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
     await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
-    await this.#recording?.close();
+    await Promise.all([this.#recording?.close(), this.#tracing?.close()]);
     await this.#workers?.close();
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
     await this.#workers?.removeSockets();
@@ -119,6 +122,14 @@ export class Stack {
     const recording = startRecording(record, { model, blockTokens }, emit);
     this.#recording = recording;
     this.#bus.subscribe((event) => recording.apply(event));
+  }
+
+  #trace({ servedModel: model }: Plan, emit: (event: TelemetryEvent) => void): void {
+    const { tracing: wish, name } = this.#spec;
+    if (wish === undefined) return;
+    const tracing = startTracing(wish, { name, model }, emit);
+    this.#tracing = tracing;
+    this.#bus.subscribe((event) => tracing.apply(event));
   }
 
   #placeTiers(plan: Plan, emit: (event: TelemetryEvent) => void): Plan {

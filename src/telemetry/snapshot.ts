@@ -55,6 +55,7 @@ class Store implements SnapshotStore {
   readonly #minuteCached = new RollingSum(MINUTE_MS, 60);
   readonly #router: Snapshot['router'];
   #recording: Snapshot['recording'] = null;
+  #tracing: Snapshot['tracing'] = null;
   #tiers: TierSnapshot[] = [];
   #warnings: Snapshot['warnings'] = [];
   #history: { bucket: number; values: number[] }[] = [];
@@ -91,6 +92,9 @@ class Store implements SnapshotStore {
         break;
       case 'recording.stats':
         this.#recording = event.recording;
+        break;
+      case 'tracing.stats':
+        this.#tracing = event.tracing;
         break;
       case 'tier.stats':
         this.#tiers = event.tiers;
@@ -151,6 +155,7 @@ class Store implements SnapshotStore {
       index: { ...this.#index },
       router: { ...this.#router },
       recording: this.#recording,
+      tracing: this.#tracing,
       sessions: this.#sessions.snapshot(),
       recent: this.#requests.recent(),
       warnings: [...this.#warnings],

@@ -2,6 +2,7 @@
 import type { DialectName, Usage } from '../request/types.js';
 import type { EventCounts, Tier, TierBlocks } from '../router/types.js';
 import type { MissCause } from './miss-cause.js';
+import type { TracingSnapshot } from './tracing/types.js';
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'failed' | 'restarting' | 'stopped';
 export type StackState = 'starting' | 'ready' | 'degraded' | 'draining' | 'stopped';
@@ -42,6 +43,7 @@ export type TelemetryEvent =
   | { type: 'index.stats'; blocks: number; bytes: number; events: EventCounts; refused: number }
   | { type: 'router.fault'; policy: string; count: number; message: string }
   | { type: 'recording.stats'; recording: RecordingSnapshot }
+  | { type: 'tracing.stats'; tracing: TracingSnapshot }
   | { type: 'tier.stats'; tiers: TierSnapshot[] }
   | { type: 'booking.load'; worker: string; requests: number; prefillTokens: number; decodeBlocks: number }
   | {
@@ -53,6 +55,8 @@ export type TelemetryEvent =
       harness?: string;
       role?: string;
       isStream: boolean;
+      /** The client's own trace, as its W3C header names it. */
+      traceParent?: string;
     }
   | {
       type: 'request.routed';
@@ -258,6 +262,8 @@ export interface Snapshot extends ProcessSnapshot {
   router: { policy: string; faults: number; lastFault: string | null };
   /** Null without `--record`. */
   recording: RecordingSnapshot | null;
+  /** Null without `--otel`. */
+  tracing: TracingSnapshot | null;
   sessions: SessionSnapshot[];
   recent: RequestSnapshot[];
   /** Newest warnings, at most 20. */

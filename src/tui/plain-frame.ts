@@ -27,6 +27,7 @@ export function plainFrame(snapshot: Snapshot, columns = 100): string {
           `router    ${snapshot.router.faults} faults of ${snapshot.router.policy}, the default decided; last: ${snapshot.router.lastFault}`,
         ]),
     ...recordingLines(snapshot),
+    ...tracingLines(snapshot),
     ...snapshot.warnings.slice(-3).map(({ message }) => `warning   ${message}`),
   ];
   return `${lines.map((line) => line.slice(0, columns).trimEnd()).join('\n')}\n`;
@@ -39,6 +40,13 @@ function recordingLines({ recording }: Snapshot): string[] {
   return [
     `record    ${requests} requests in ${files} files, ${compactCount(bytes)}B${lost === 0 ? '' : `, ${lost} lost`}${end}  ${dir}`,
   ];
+}
+
+function tracingLines({ tracing }: Snapshot): string[] {
+  if (tracing === null) return [];
+  const { url, sent, lost, fault } = tracing;
+  const trouble = fault === null ? '' : `, ${fault}`;
+  return [`traces    ${sent} requests sent${lost === 0 ? '' : `, ${lost} lost`}${trouble}  ${url}`];
 }
 
 function workerLine(worker: WorkerSnapshot): string {

@@ -89,6 +89,7 @@ export function snapshotOf({
     index: { blocks: 48, bytes: 61_632, events: 12, refused: 0, gaps: 0, resyncs: 0 },
     router: { policy: 'kv', faults: 0, lastFault: null },
     recording: null,
+    tracing: null,
     sessions: [
       sessionOf({}),
       sessionOf({ id: 'agent-7', role: 'subagent', parent: 'session-1', turns: [0, 0.5] }),

@@ -66,7 +66,7 @@ function tierFamilies(tiers: readonly TierSnapshot[]): Family[] {
   ];
 }
 
-export function processFamilies({ stack, at, eventLoopMs, memory }: Snapshot): Family[] {
+export function processFamilies({ stack, at, eventLoopMs, memory, tracing }: Snapshot): Family[] {
   const { name, recipe, variant, model, router, isSimulated } = stack;
   const late = (percentile: string, ms: number | null) =>
     [{ percentile }, ms === null ? null : ms / 1000] as const;
@@ -96,6 +96,12 @@ export function processFamilies({ stack, at, eventLoopMs, memory }: Snapshot): F
     },
     gauge('dynamo_stack_resident_memory_bytes', "Memory of the stack's process.", memory.residentBytes),
     gauge('dynamo_stack_used_heap_bytes', 'JavaScript heap in use.', memory.heapUsedBytes),
+    ...(tracing === null
+      ? []
+      : [
+          counter('dynamo_stack_traces_sent', 'Requests whose traces the collector has taken.', tracing.sent),
+          counter('dynamo_stack_traces_lost', 'Requests whose traces it will never have.', tracing.lost),
+        ]),
   ];
 }
 
