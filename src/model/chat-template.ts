@@ -6,7 +6,8 @@ import { Template } from '@huggingface/jinja';
 import { DynamoError } from '../errors.js';
 import type { EngineMessage, EngineTool } from '../request/engine-body.js';
 import { PYTHON_FUNCTIONS, writeLikePython } from './python-text.js';
-import { type LoopFields, loopFields, renderTemplate } from './template-interpreter.js';
+import { renderTemplate } from './template-interpreter.js';
+import { type LoopFields, loopFields } from './template-loops.js';
 import { plainMessages, type TemplateMessage, toolAwareMessages, withToolText } from './template-messages.js';
 
 /** Token texts templates refer to by name; empty where the model has none. */

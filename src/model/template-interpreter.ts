@@ -1,22 +1,28 @@
 /**
- * @huggingface/jinja's interpreter with its slow paths avoided: it makes a new value for each literal and each name of a
- * property, nine for each turn of a loop, and asks for a text through a function call. A chat of a thousand turns
- * renders in half the time; the text is the same, which tests hold it to.
+ * @huggingface/jinja's interpreter with its slow paths avoided: it makes a new value for each literal, each name of a
+ * property and each truth, nine for each turn of a loop, throws where a name is not set, and asks for a text through a
+ * function call. What is rare is left to it. The text is the same, which tests hold it to.
  */
-import { Environment, Interpreter, Template } from '@huggingface/jinja';
+import { Template } from '@huggingface/jinja';
 import { pythonText } from './python-text.js';
-
-/** A value of the template language. */
-interface Value {
-  type: string;
-  value: unknown;
-}
-
-/** A part of a parsed template. */
-interface Node {
-  type: string;
-  [field: string]: unknown;
-}
+import { type LoopFields, loopValue } from './template-loops.js';
+import { METHODS, operation } from './template-operations.js';
+import {
+  asValue,
+  boolean,
+  IntegerValue,
+  isName,
+  isTruthy,
+  LibraryInterpreter,
+  lookup,
+  type Node,
+  NULL,
+  Scope,
+  StringValue,
+  UNDEFINED,
+  type Value,
+  type Variables,
+} from './template-values.js';
 
 interface Loop extends Node {
   loopvar: Node;
@@ -25,21 +31,9 @@ interface Loop extends Node {
   defaultBlock: Node[];
 }
 
-/** Fields of `loop` that a template names, so that no others are made. */
-export type LoopFields = ReadonlySet<string>;
-
-const FIELDS = [
-  'index',
-  'index0',
-  'revindex',
-  'revindex0',
-  'first',
-  'last',
-  'length',
-  'previtem',
-  'nextitem',
-];
 const GLOBALS = ['false', 'true', 'none', 'raise_exception', 'range', 'strftime_now'];
+/** So many of them are also known with a capital letter. */
+const TITLED = 3;
 
 /** The text of the template with these variables. Throws what the template raises. */
 export function renderTemplate(
@@ -47,43 +41,10 @@ export function renderTemplate(
   fields: LoopFields,
   variables: Record<string, unknown>,
 ): string {
-  const environment = new Scope();
-  for (const [name, value] of globals()) environment.variables.set(name, value);
-  for (const [name, value] of Object.entries(variables)) environment.set(name, value);
+  const environment = new Scope(globals());
+  for (const [name, value] of Object.entries(variables)) environment.variables.set(name, asValue(value));
   return String(new QuickInterpreter(environment, fields).run(template.parsed).value);
 }
-
-/** Which fields of `loop` the template may read: all of them where it uses `loop` by itself. */
-export function loopFields(template: Template): LoopFields {
-  const found = new Set<string>();
-  const visit = (value: unknown): boolean => {
-    if (Array.isArray(value)) return value.every(visit);
-    if (value instanceof Map) return [...value].every(visit);
-    if (typeof value !== 'object' || value === null) return true;
-    const node = value as Node;
-    if (isName(node, 'loop')) return false;
-    if (node.type === 'MemberExpression' && node['computed'] !== true && isName(node['object'], 'loop')) {
-      found.add(String((node['property'] as Node)['value']));
-      return true;
-    }
-    return Object.values(node).every(visit);
-  };
-  return visit(template.parsed) ? found : new Set(FIELDS);
-}
-
-/** The library's own declarations of these are not found by Node's rules for modules. */
-interface Variables {
-  readonly variables: Map<string, Value>;
-  set(name: string, value: unknown): Value;
-  setVariable(name: string, value: Value): void;
-  lookupVariable(name: string): Value;
-}
-interface Evaluates {
-  run(program: unknown): Value;
-  evaluate(node: Node | undefined, environment: Variables): Value;
-}
-const Scope = Environment as unknown as new (parent?: Variables) => Variables;
-const LibraryInterpreter = Interpreter as unknown as new (environment: Variables) => Evaluates;
 
 class QuickInterpreter extends LibraryInterpreter {
   readonly #fields: LoopFields;
@@ -94,18 +55,39 @@ class QuickInterpreter extends LibraryInterpreter {
   }
 
   override evaluate(statement: Node | undefined, environment: Variables): Value {
-    switch (statement?.type) {
+    if (statement === undefined) return UNDEFINED;
+    switch (statement.type) {
+      case 'Held':
+        return statement['held'] as Value;
+      case 'Identifier':
+        return lookup(statement['value'] as string, environment);
       case 'StringLiteral':
       case 'IntegerLiteral':
         return this.#literal(statement, environment);
       case 'MemberExpression':
-        return this.#member(statement, environment) ?? super.evaluate(statement, environment);
+        return this.#member(statement, environment);
       case 'CallExpression':
-        return this.#text(statement, environment) ?? super.evaluate(statement, environment);
+        return this.#call(statement, environment);
+      case 'BinaryExpression':
+        return this.#binary(statement, environment);
+      case 'UnaryExpression':
+        return this.#unary(statement, environment);
+      case 'TestExpression':
+        return this.#test(statement, environment);
+      case 'FilterExpression':
+        return this.#filter(statement, environment);
+      case 'If':
+        return new StringValue(this.#block(this.#branch(statement, environment) as Node[], environment));
+      case 'Ternary': {
+        const isMet = isTruthy(this.evaluate(statement['condition'] as Node, environment));
+        return this.evaluate(statement[isMet ? 'trueExpr' : 'falseExpr'] as Node, environment);
+      }
+      case 'Set':
+        return this.#set(statement, environment);
       case 'For':
-        return (
-          this.#loop(statement as unknown as Loop, environment) ?? super.evaluate(statement, environment)
-        );
+        return this.#loop(statement as unknown as Loop, environment);
+      case 'Program':
+        return new StringValue(this.#block(statement['body'] as Node[], environment));
       default:
         return super.evaluate(statement, environment);
     }
@@ -120,41 +102,105 @@ class QuickInterpreter extends LibraryInterpreter {
     return value;
   }
 
-  /** `a.b` of a mapping that has it; anything else is left to the library, which then looks the names up again. */
-  #member(node: Node, environment: Variables): Value | null {
-    const { object, property } = node as { object: Node; property: Node } & Node;
-    if (node['computed'] === true || property.type !== 'Identifier') return null;
-    const held =
-      object.type === 'Identifier'
-        ? environment.lookupVariable(String(object['value']))
-        : object.type === 'MemberExpression'
-          ? this.#member(object, environment)
-          : null;
-    if (held?.type !== 'ObjectValue' && held?.type !== 'NamespaceValue') return null;
-    return (held.value as Map<string, Value>).get(String(property['value'])) ?? null;
+  /** `a.b` and `a[b]` of a mapping, a list's element; anything else is left to the library. */
+  #member(node: Node, environment: Variables): Value {
+    const property = node['property'] as Node;
+    const object = this.evaluate(node['object'] as Node, environment);
+    if (property.type === 'SliceExpression')
+      return super.evaluate({ ...node, object: held(object) }, environment);
+    if (node['computed'] !== true) {
+      const found = property.type === 'Identifier' ? field(object, property['value'] as string) : null;
+      return found ?? super.evaluate({ ...node, object: held(object) }, environment);
+    }
+    const key = this.evaluate(property, environment);
+    if (key.type === 'IntegerValue' && object.type === 'ArrayValue')
+      return (object.value as Value[]).at(key.value as number) ?? UNDEFINED;
+    const found = key.type === 'StringValue' ? field(object, key.value as string) : null;
+    return found ?? super.evaluate({ ...node, object: held(object), property: held(key) }, environment);
   }
 
-  /** The function by which a value is written as Python writes it. */
-  #text(node: Node, environment: Variables): Value | null {
-    if (!isName(node['callee'], '(text)')) return null;
-    const [list] = node['args'] as { value: Node[] }[];
-    const value = this.evaluate(list!.value[0], environment);
-    return value.type === 'StringValue' ? value : new StringValue(pythonText(value));
+  #call(node: Node, environment: Variables): Value {
+    const callee = node['callee'] as Node;
+    const args = node['args'] as Node[];
+    if (isName(callee, '(text)')) {
+      // The function by which a value is written as Python writes it; its argument is a list of one.
+      const value = this.evaluate((args[0] as unknown as { value: Node[] }).value[0], environment);
+      return value.type === 'StringValue' ? value : new StringValue(pythonText(value));
+    }
+    if (callee.type !== 'MemberExpression' || callee['computed'] === true)
+      return super.evaluate(node, environment);
+    const object = this.evaluate(callee['object'] as Node, environment);
+    const method =
+      object.type === 'StringValue' ? METHODS.get(String((callee['property'] as Node)['value'])) : undefined;
+    const call = { ...node, callee: { ...callee, object: held(object) } };
+    if (method === undefined || args.some(({ type }) => !PLAIN.has(type)))
+      return super.evaluate(call, environment);
+    const given = args.map((arg) => this.evaluate(arg, environment));
+    return (
+      method(object.value as string, given) ?? super.evaluate({ ...call, args: given.map(held) }, environment)
+    );
   }
 
-  /** Null for what only the library's own loop does: filtered ones, mappings and several variables. */
-  #loop(node: Loop, environment: Variables): Value | null {
+  #binary(node: Node, environment: Variables): Value {
+    const { value: operator } = node['operator'] as { value: string };
+    const left = this.evaluate(node['left'] as Node, environment);
+    if (operator === 'and') return isTruthy(left) ? this.evaluate(node['right'] as Node, environment) : left;
+    if (operator === 'or') return isTruthy(left) ? left : this.evaluate(node['right'] as Node, environment);
+    const right = this.evaluate(node['right'] as Node, environment);
+    return (
+      operation(operator, left, right) ??
+      super.evaluate({ ...node, left: held(left), right: held(right) }, environment)
+    );
+  }
+
+  #unary(node: Node, environment: Variables): Value {
+    const argument = this.evaluate(node['argument'] as Node, environment);
+    if ((node['operator'] as { value: string }).value === 'not') return boolean(!isTruthy(argument));
+    return super.evaluate({ ...node, argument: held(argument) }, environment);
+  }
+
+  #test(node: Node, environment: Variables): Value {
+    const operand = this.evaluate(node['operand'] as Node, environment);
+    const test = environment.tests.get(String((node['test'] as Node)['value']));
+    if (test === undefined) return super.evaluate({ ...node, operand: held(operand) }, environment);
+    return boolean(test(operand) !== (node['negate'] === true));
+  }
+
+  #filter(node: Node, environment: Variables): Value {
+    const operand = this.evaluate(node['operand'] as Node, environment);
+    if (operand.type === 'StringValue' && isName(node['filter'], 'trim'))
+      return new StringValue((operand.value as string).trim());
+    if (operand.type === 'ArrayValue' && isName(node['filter'], 'length'))
+      return new IntegerValue((operand.value as Value[]).length);
+    return super.evaluate({ ...node, operand: held(operand) }, environment);
+  }
+
+  #branch(node: Node, environment: Variables): unknown {
+    return node[isTruthy(this.evaluate(node['test'] as Node, environment)) ? 'body' : 'alternate'];
+  }
+
+  #set(node: Node, environment: Variables): Value {
+    const assignee = node['assignee'] as Node;
+    const given = node['value'] as Node | undefined;
+    if (assignee.type !== 'Identifier' || !given) return super.evaluate(node, environment);
+    environment.setVariable(assignee['value'] as string, this.evaluate(given, environment));
+    return NULL;
+  }
+
+  /** Filtered loops, those over mappings and with several variables are the library's. */
+  #loop(node: Loop, environment: Variables): Value {
     const { loopvar, iterable, body, defaultBlock } = node;
-    if (loopvar.type !== 'Identifier' || !PLAIN.has(iterable.type)) return null;
+    if (loopvar.type !== 'Identifier' || iterable.type === 'SelectExpression')
+      return super.evaluate(node, environment);
     const scope = new Scope(environment);
     const list = this.evaluate(iterable, scope);
-    if (list.type !== 'ArrayValue') return null;
+    if (list.type !== 'ArrayValue') return super.evaluate({ ...node, iterable: held(list) }, environment);
     const items = list.value as Value[];
-    const name = String(loopvar['value']);
+    const name = loopvar['value'] as string;
     let text = '';
     let isEmpty = true;
     for (let at = 0; at < items.length; at++) {
-      scope.setVariable('loop', this.#loopValue(items, at));
+      scope.setVariable('loop', loopValue(this.#fields, items, at));
       scope.setVariable(name, items[at] as Value);
       try {
         text += this.#block(body, scope);
@@ -176,86 +222,52 @@ class QuickInterpreter extends LibraryInterpreter {
     }
     return text;
   }
-
-  #loopValue(items: readonly Value[], at: number): Value {
-    const loop = new ObjectValue(new Map()) as Value & { value: Map<string, Value> };
-    const { length } = items;
-    for (const field of this.#fields) {
-      const value = fieldOf(field, items, at, length);
-      if (value !== null) loop.value.set(field, value);
-    }
-    return loop;
-  }
 }
 
-function fieldOf(field: string, items: readonly Value[], at: number, length: number): Value | null {
-  switch (field) {
-    case 'index':
-      return new IntegerValue(at + 1);
-    case 'index0':
-      return new IntegerValue(at);
-    case 'revindex':
-      return new IntegerValue(length - at);
-    case 'revindex0':
-      return new IntegerValue(length - at - 1);
-    case 'first':
-      return at === 0 ? TRUE : FALSE;
-    case 'last':
-      return at === length - 1 ? TRUE : FALSE;
-    case 'length':
-      return new IntegerValue(length);
-    case 'previtem':
-      return at > 0 ? (items[at - 1] as Value) : new UndefinedValue();
-    case 'nextitem':
-      return at < length - 1 ? (items[at + 1] as Value) : new UndefinedValue();
-    default:
-      return null;
+/** A node that stands for a value which is there already. */
+const held = (value: Value): Node => ({ type: 'Held', held: value });
+
+/** What a mapping or namespace holds under the name; null where only the library knows. */
+function field({ type, value }: Value, name: string): Value | null {
+  if (type === 'ObjectValue') {
+    const found = (value as Map<string, Value>).get(name);
+    return found ?? (MAPPING_METHODS.has(name) ? null : UNDEFINED);
   }
+  return type === 'NamespaceValue' ? ((value as Map<string, Value>).get(name) ?? UNDEFINED) : null;
 }
 
-/** Expressions without an effect of their own: asked for again by the library's loop they are the same. */
-const PLAIN = new Set(['Identifier', 'MemberExpression']);
+const MAPPING_METHODS = new Set(['get', 'items', 'keys', 'values', 'dictsort']);
+/** Arguments that are what they say: none by name, none to be unpacked. */
+const PLAIN = new Set(['StringLiteral', 'IntegerLiteral', 'Identifier', 'MemberExpression']);
 const literals = new WeakMap<object, Value>();
-const maker = new Scope();
-type Maker = new (value?: unknown) => Value;
-/** The library keeps the classes of its values to itself. */
-const [StringValue, IntegerValue, ObjectValue, UndefinedValue] = ['', 1, {}, undefined].map(
-  (value, at) => maker.set(`v${at}`, value).constructor as Maker,
-) as [Maker, Maker, Maker, Maker];
-const TRUE = maker.set('yes', true);
-const FALSE = maker.set('no', false);
 const Break = thrownBy('Break');
 const Continue = thrownBy('Continue');
 
 /** Class of what the library throws to leave a loop. */
 function thrownBy(type: string): new () => Error {
   try {
-    new LibraryInterpreter(new Scope()).evaluate({ type } as Node, maker);
+    new LibraryInterpreter(new Scope()).evaluate({ type }, new Scope());
   } catch (error) {
     return (error as Error).constructor as new () => Error;
   }
   throw new Error(`${type} throws nothing`);
 }
 
-let known: [string, Value][] | null = null;
+let known: Variables | null = null;
 
 /** Variables of every template, as the library's own renderer has them; inside a list they reach a function as they are. */
-function globals(): [string, Value][] {
+function globals(): Variables {
   if (known !== null) return known;
-  let held: Value[] = [];
+  let given: Value[] = [];
   const take = (values: Value[]): string => {
-    held = values;
+    given = values;
     return '';
   };
   new Template(`{{ take([${GLOBALS.join(', ')}]) }}`).render({ take });
-  const found = GLOBALS.map((name, at): [string, Value] => [name, held[at] as Value]);
-  known = [...found, ...found.slice(0, 3).map(([name, value]): [string, Value] => [titled(name), value])];
+  known = new Scope();
+  for (const [at, name] of GLOBALS.entries()) {
+    known.variables.set(name, given[at] as Value);
+    if (at < TITLED) known.variables.set(name.charAt(0).toUpperCase() + name.slice(1), given[at] as Value);
+  }
   return known;
-}
-
-const titled = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
-
-function isName(node: unknown, name: string): boolean {
-  const { type, value } = (node ?? {}) as { type?: unknown; value?: unknown };
-  return type === 'Identifier' && value === name;
 }

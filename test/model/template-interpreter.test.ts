@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileChatTemplate } from '../../src/model/chat-template.js';
 import { PYTHON_FUNCTIONS, writeLikePython } from '../../src/model/python-text.js';
-import { loopFields, renderTemplate } from '../../src/model/template-interpreter.js';
+import { renderTemplate } from '../../src/model/template-interpreter.js';
+import { loopFields } from '../../src/model/template-loops.js';
 import { toolAwareMessages } from '../../src/model/template-messages.js';
 import type { EngineMessage, EngineTool } from '../../src/request/engine-body.js';
 import { FAMILIES } from '../prompt/support/templates.js';
@@ -110,6 +111,27 @@ describe('the quick interpreter', () => {
     "{{ raise_exception('No!') }}",
     "{{ 'a,b'.split(',')[-1].upper() }}{{ strftime_now('%Y') | length }}",
     '{% break %}',
+    "{{ 'a b'.startswith('a') }}{{ 'a b'.endswith(nothing) }}",
+    "{{ 'a b'.startswith(('x', 'a')) }}{{ 'x'.split('') }}",
+    "{{ 'x y'.split() }}{{ 'a,b,c'.split(',', 1) }}{{ 'x'.replace('x', 'y') }}{{ ' a '.strip() | upper }}",
+    "{{ ' a '.lstrip() }}|{{ ' a '.rstrip() }}|{{ ' a ' | trim }}|{{ 'Aé'.lower() }}{{ 'aé'.upper() }}{{ 'ab'.title() }}",
+    "{{ none == false }}{{ nothing == none }}{{ 1 == '1' }}{{ 'a' != 'b' }}{{ true == 1 }}",
+    "{{ 'k' in map }}{{ 'k' not in map }}{{ 1 in [1] }}{{ 'a' in 'cat' }}{{ 'x' not in 'cat' }}{{ 'a' in nothing }}",
+    "{{ nothing + 'a' }}",
+    "{{ 'a' + 1 }}{{ 1 + 'a' }}{{ 'a' ~ 1 }}",
+    "{{ 'a' < 'b' }}",
+    '{{ nothing.x.y }}{{ nothing[0] }}',
+    "{{ 'abc'[1] }}{{ items[-1].a }}{{ items[9] }}{{ map['k'] }}{{ map['none'] }}{{ 'abc'.length }}{{ items.length }}",
+    '{{ map[0] }}',
+    '{{ 7 // 2 }}{{ 7 % 4 }}{{ 7 / 2 }}{{ 2 * 3 }}{{ 2 - 3 }}{{ -items[0].b }}{{ 2 < 3 }}{{ 2 >= 3 }}{{ 1.5 + 1 }}',
+    '{% if [] %}x{% elif {} %}y{% elif map %}z{% endif %}{{ not nothing }}{{ not items }}{{ not [] }}',
+    "{{ 'a' if nothing else 'b' }}{{ 'a' if nothing }}{{ [] or 'c' }}{{ map and 'd' }}{{ nothing or none }}",
+    '{% set a, b = [1, 2] %}{{ a }}{{ b }}{% set c %}text{% endset %}{{ c }}',
+    '{{ map.items() | length }}{{ items | length }}{{ "abc" | length }}{{ items | map(attribute="a") | list }}',
+    '{{ items is iterable }}{{ nothing is defined }}{{ map is not mapping }}{{ 3 is odd }}{{ map.k is string }}',
+    "{{ 'a' is nosuchtest }}",
+    '{{ nothing() }}',
+    "{% set ns = namespace(a=none) %}{{ ns.a is none }}{{ ns.b is defined }}{% set ns.a = 'x' %}{{ ns.a }}",
   ])('does what the library does with %s', (source) => {
     const [quick, library] = both(source, items);
     expect(quick).toBe(library);
