@@ -65,8 +65,11 @@ export class ConversationMemo {
     if (size > this.#bounds.bytesMax / 4) return;
     this.#kept.add(conversation);
     this.#bytes += size;
+    const isFull = (): boolean =>
+      this.#bytes > this.#bounds.bytesMax || this.#kept.size > this.#bounds.countMax;
+    if (!isFull()) return;
     for (const oldest of this.#kept) {
-      if (this.#bytes <= this.#bounds.bytesMax && this.#kept.size <= this.#bounds.countMax) break;
+      if (!isFull()) break;
       this.#drop(oldest);
     }
   }

@@ -24,6 +24,8 @@ export interface EncodedText {
 
 /** A map entry, string header and typed array beside the data itself; measured at about 200 bytes. */
 const ENTRY_BYTES = 200;
+/** Share of the bound that is kept when it is reached. */
+const ROOM_AFTER = 15 / 16;
 
 /** Least recently used segments are dropped when `bytesMax` is reached. One writer, synchronous. */
 export class SegmentCache {
@@ -82,8 +84,10 @@ export class SegmentCache {
   private keep(text: string, tokens: Uint32Array, bytes: number): void {
     this.entries.set(ownCopy(text), tokens);
     this.heldBytes += bytes;
+    if (this.heldBytes <= this.bytesMax) return;
+    // Many at once: to find the oldest, a map walks over all that was taken out of it before.
     for (const [oldText, oldTokens] of this.entries) {
-      if (this.heldBytes <= this.bytesMax) break;
+      if (this.heldBytes <= this.bytesMax * ROOM_AFTER) break;
       this.entries.delete(oldText);
       this.heldBytes -= entryBytes(oldText, oldTokens);
     }
