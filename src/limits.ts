@@ -258,6 +258,8 @@ export const LIMITS = {
   toolCallChars: 4 * 1024 * 1024,
   /** Ranges of one prompt with a retention of their own: two per message of a long conversation. */
   retentionSpans: 4_096,
+  /** Prefixes that wait to be computed ahead: a few conversations' next turns per worker. */
+  warmJobs: 64,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

@@ -21,8 +21,7 @@ export default class CacheWarm extends BaseCommand {
     for (const body of bodies) {
       const result = (await client.call('POST', '/dynamo/v1/prefill', body, PREFILL_MS)) as Warmed;
       results.push(result);
-      if (!flags.json)
-        this.print(`${result.prompt_tokens} prompt tokens, ${result.cached_tokens} were cached`);
+      if (!flags.json) this.print(warmedText(result));
     }
     if (flags.json) this.printJson(results);
   }
@@ -33,5 +32,12 @@ const PREFILL_MS = 600_000;
 
 interface Warmed {
   prompt_tokens: number;
-  cached_tokens: number;
+  /** Null where its request came before it was done. */
+  cached_tokens: number | null;
+  worker_id: { prefill_worker_id: string };
+}
+
+function warmedText({ prompt_tokens, cached_tokens, worker_id }: Warmed): string {
+  const cached = cached_tokens === null ? 'its request came first' : `${cached_tokens} were cached`;
+  return `${prompt_tokens} prompt tokens on ${worker_id.prefill_worker_id}, ${cached}`;
 }

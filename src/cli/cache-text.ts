@@ -1,11 +1,11 @@
 /** `dynamo cache stats` as a person reads it. */
-import type { Snapshot, TierSnapshot } from '../telemetry/types.js';
+import type { Snapshot, TierSnapshot, WarmSnapshot } from '../telemetry/types.js';
 
-export type CacheFacts = Pick<Snapshot, 'tiers' | 'hitRate' | 'tokens' | 'readWriteRatio'>;
+export type CacheFacts = Pick<Snapshot, 'tiers' | 'warm' | 'hitRate' | 'tokens' | 'readWriteRatio'>;
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
-export function cacheStatsText({ tiers, hitRate, tokens, readWriteRatio }: CacheFacts): string {
+export function cacheStatsText({ tiers, warm, hitRate, tokens, readWriteRatio }: CacheFacts): string {
   const total = hitRate.total === null ? 'no requests yet' : percent(hitRate.total);
   return [
     `hit rate ${total} of ${tokens.prompt} prompt tokens · read/write ${(readWriteRatio ?? 0).toFixed(1)}`,
@@ -22,6 +22,7 @@ export function cacheStatsText({ tiers, hitRate, tokens, readWriteRatio }: Cache
       '  promises kept / broken',
     ].join(''),
     ...tiers.flatMap((tier) => tierLines(tier, tokens.cached)),
+    ...warmLines(warm),
   ].join('\n');
 }
 
@@ -47,6 +48,17 @@ function tierLines(tier: TierSnapshot, cached: number): string[] {
     ...(classes.length === 0 ? [] : [`        pages by priority  ${classes.join(', ')}`]),
     ...(tier.fault ? [`        NOT IN USE: ${tier.fault}`] : []),
   ];
+}
+
+/** Beside everything above: no figure of requests counts it. */
+function warmLines({ causes, computedTokens, promptTokens, share }: WarmSnapshot): string[] {
+  const ways = Object.entries(causes).map(([cause, outcomes]) => {
+    const counts = Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`);
+    return `        ${cause}  ${counts.join(', ')}`.replaceAll('_', ' ');
+  });
+  if (ways.length === 0) return [];
+  const part = share === null ? '' : ` (${percent(share)} of all computed)`;
+  return ['', `computed ahead  ${computedTokens} of ${promptTokens} prompt tokens${part}`, ...ways];
 }
 
 function percent(share: number): string {

@@ -6,9 +6,11 @@ import { CHAT_PATH, engineBody, engineSettings } from '../request/engine-body.js
 import { bodyWithChat } from '../request/engine-text.js';
 import type { CommonRequest, StopReason, StreamEvent, Usage } from '../request/types.js';
 import type { Outcome, Placement } from '../router/types.js';
+import type { AnswerBlocks } from './answer-blocks.js';
 import type { Reply } from './reply.js';
 import type { RequestMeter } from './request-meter.js';
 import type { GatewayDeps } from './types.js';
+import type { Warming } from './warming.js';
 
 export interface Job {
   request: CommonRequest;
@@ -16,6 +18,7 @@ export interface Job {
   reply: Reply;
   meter: RequestMeter;
   deps: GatewayDeps;
+  warming: Warming;
   /** Aborts when the client is gone or the gateway closes. */
   signal: AbortSignal;
 }
@@ -63,6 +66,8 @@ class Run {
   /** The answer comes in one piece, so nothing tells when its first token was there. */
   #isWhole = false;
   #isOver = false;
+  /** Kept only where the next turn may be prepared. */
+  #answer: AnswerBlocks | null = null;
 
   constructor(job: Job, placement: Placement, settle: (error: DynamoError | null) => void) {
     this.#job = job;
@@ -76,6 +81,7 @@ class Run {
     const isWhole = !request.stream && (deps.answersWhole?.(worker, request) ?? false);
     this.#isWhole = isWhole;
     const { path, bytes } = this.#body(worker, { isWhole });
+    this.#answer = this.#job.warming.begins(request, this.#placement.decision);
     reply.routed(this.#placement.decision);
     const filter = deps.outputFilter?.(worker, request) ?? null;
     const onEvent = (event: StreamEvent): void => {
@@ -106,6 +112,7 @@ class Run {
     this.#isOver = true;
     this.#control?.cancel();
     this.#placement.abandon();
+    this.#job.warming.ended(null);
     this.#settle(error);
   }
 
@@ -117,6 +124,7 @@ class Run {
       return;
     }
     if (!this.#isWhole) this.#count(event);
+    this.#answer?.push(event);
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'finish' && event.choice === 0) this.#reason = event.reason;
     if (this.#isSpareCall(event)) return;
@@ -144,7 +152,10 @@ class Run {
   #count(event: StreamEvent): void {
     const { meter } = this.#job;
     const before = meter.outputTokens;
-    if (meter.output(event)) this.#placement.firstToken();
+    if (meter.output(event)) {
+      this.#placement.firstToken();
+      this.#job.warming.ended(null);
+    }
     const grown = meter.outputTokens - before;
     if (grown > 0) this.#placement.grew(grown);
   }
@@ -152,13 +163,23 @@ class Run {
   #finish(): void {
     this.#isOver = true;
     this.#placement.finish(this.#outcome(false));
-    this.#job.meter.finished(this.#usage, this.#reason);
+    const { request, prompt, meter, warming } = this.#job;
+    meter.finished(this.#usage, this.#reason);
+    warming.ended({
+      request,
+      prompt,
+      worker: this.#placement.worker,
+      usage: this.#usage,
+      reason: this.#reason,
+      answer: this.#answer?.blocks() ?? null,
+    });
     this.#settle(null);
   }
 
   #fail(error: DynamoError): void {
     this.#isOver = true;
     this.#placement.finish(this.#outcome(true));
+    this.#job.warming.ended(null);
     this.#settle(error);
   }
 

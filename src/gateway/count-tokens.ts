@@ -2,9 +2,9 @@
 import type { Dialect } from '../dialects/types.js';
 import { decodeIncoming } from './incoming.js';
 import { readJson } from './read-body.js';
+import { newRequestId } from './request-id.js';
 import type { Handler } from './routes.js';
 import { idHeaders, sendJson } from './send.js';
-import { newRequestId } from './serve-request.js';
 
 /** Rejects like a request of that dialect would. */
 export function serveCount(dialect: Dialect): Handler {

@@ -18,12 +18,12 @@ export function serveExplain({ response, params, path }: HttpCall, room: Gateway
 }
 
 export function serveCache({ response }: HttpCall, room: GatewayRoom): void {
-  const { tiers, index, hitRate, tokens, readWriteRatio, workers } = room.deps.snapshot();
+  const { tiers, warm, index, hitRate, tokens, readWriteRatio, workers } = room.deps.snapshot();
   const perWorker = workers.map(({ id, kv, promptTokens, cachedTokens }) => ({
     id,
     kv,
     promptTokens,
     cachedTokens,
   }));
-  sendJson(response, 200, { tiers, index, hitRate, tokens, readWriteRatio, workers: perWorker });
+  sendJson(response, 200, { tiers, warm, index, hitRate, tokens, readWriteRatio, workers: perWorker });
 }

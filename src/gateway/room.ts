@@ -6,6 +6,7 @@ import type { RegionTally } from './region-tally.js';
 import type { RequestNotes } from './request-notes.js';
 import type { ResponseKeeper } from './response-store.js';
 import type { GatewayDeps } from './types.js';
+import type { Warming } from './warming.js';
 import type { Warn } from './warn-once.js';
 
 export interface GatewayRoom {
@@ -24,6 +25,8 @@ export interface GatewayRoom {
   readonly running: Set<Endable>;
   /** Streams that never end by themselves; ended at once when the gateway closes. */
   readonly listeners: Set<Endable>;
+  /** Prefixes computed ahead. */
+  readonly warming: Warming;
   /** Tells of a field that was accepted and ignored. */
   readonly warn: Warn;
   isDraining(): boolean;

@@ -4,10 +4,10 @@ import { dialectOf } from './dialect-of.js';
 import { routeInput } from './forward.js';
 import { decodeIncoming } from './incoming.js';
 import { readJson } from './read-body.js';
+import { newRequestId } from './request-id.js';
 import type { GatewayRoom } from './room.js';
 import type { HttpCall } from './routes.js';
 import { sendJson } from './send.js';
-import { newRequestId } from './serve-request.js';
 
 /** Nothing is booked, nothing is sent to a worker. Rejects like a request of that dialect would. */
 export async function serveScore(call: HttpCall, room: GatewayRoom): Promise<void> {

@@ -2,7 +2,6 @@
  * A request's whole way: read the body → decode → recognise the agent → prompt → route → worker → answer.
  * Everything else in this room is one of these steps.
  */
-import { randomUUID } from 'node:crypto';
 import { readHeader } from '../agents/read-header.js';
 import type { Dialect, EncodeContext } from '../dialects/types.js';
 import { DynamoError, toDynamoError } from '../errors.js';
@@ -17,6 +16,7 @@ import { decodeIncoming } from './incoming.js';
 import { keptFor } from './kept-view.js';
 import { readJson } from './read-body.js';
 import { createReply, type Reply } from './reply.js';
+import { newRequestId } from './request-id.js';
 import { RequestMeter } from './request-meter.js';
 import type { GatewayRoom } from './room.js';
 import type { HttpCall } from './routes.js';
@@ -71,6 +71,7 @@ export async function serveExchange(
     meter.bodyRead();
     const incoming = decodeIncoming(body, { id, call, dialect, room, responses });
     const { model, harness, role } = incoming;
+    room.warming.arrived(incoming.request);
     const traceParent = readHeader(call.request.headers, 'traceparent');
     meter.started(incoming.request, { model, harness, role, traceParent });
     room.notes.add(incoming.request, model, room.keys.policyOf(call.request)?.name ?? null);
@@ -82,7 +83,7 @@ export async function serveExchange(
     const context = encodeContext(exchange, { model, request, promptTokens, meter });
     const annotations = annotationsOf(request, prompt, room.warn);
     reply = exchange.reply({ dialect, request, context, annotations });
-    await forward({ request, prompt, reply, meter, deps, signal: client.signal });
+    await forward({ request, prompt, reply, meter, deps, warming: room.warming, signal: client.signal });
     if (meter.usage !== null) room.regions.add({ id, prompt, cachedTokens: meter.usage.cachedTokens });
   } catch (error) {
     const known = knownError(client.signal.aborted ? client.signal.reason : error);
@@ -94,11 +95,6 @@ export async function serveExchange(
     leave();
     room.running.delete(client);
   }
-}
-
-/** 32 hex digits: short enough for every engine's `request_id`, unique without a counter. */
-export function newRequestId(): string {
-  return randomUUID().replaceAll('-', '');
 }
 
 /** Throws `draining` or `overloaded` before anything is read. */

@@ -18,6 +18,7 @@ import { errorEncoderOf, sendError } from './send.js';
 import { answerPlainly, isWebSocket } from './socket/plain-upgrade.js';
 import { WebSockets } from './socket/web-sockets.js';
 import type { GatewayDeps } from './types.js';
+import { Warming } from './warming.js';
 import { warnOnce } from './warn-once.js';
 
 export interface Gateway {
@@ -61,6 +62,7 @@ class HttpGateway implements Gateway {
       bodies: new BodyMemo(),
       notes: new RequestNotes(),
       regions: new RegionTally(deps.emit),
+      warming: new Warming(deps),
       running: this.#running,
       listeners: this.#listeners,
       warn,
@@ -124,6 +126,7 @@ class HttpGateway implements Gateway {
     // One turn of the event loop, so that the last events leave before the sockets do.
     await sleep(0);
     this.#room.regions.close();
+    this.#room.warming.close();
     this.#sockets.terminate();
     this.#server.closeAllConnections();
     await closed;

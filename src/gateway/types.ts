@@ -41,6 +41,22 @@ export interface GatewayConfig {
   responsesDir?: string;
 }
 
+/** Prefixes computed before they are asked for. */
+export interface WarmSettings {
+  /** Of all computed prompt tokens; 0 = none without being asked. */
+  share: number;
+  /** Tokens that may be computed ahead before the first request. */
+  headStart: number;
+  /** When a conversation's next turn is prepared: where it is certain or hinted at, only with the hint, never. */
+  nextTurn: 'certain' | 'hinted' | 'never';
+  /** One request slows all others of the same worker: nothing is computed ahead beside one. */
+  needsIdle: boolean;
+  /** Body fields of the lowest priority the worker's engine knows. */
+  fields(worker: string): Record<string, unknown>;
+  /** Body field that says how long ranges of a prompt are worth keeping; absent = the engine decides. */
+  retentionField?: string;
+}
+
 export interface GatewayDeps {
   config: GatewayConfig;
   served: ServedModel;
@@ -66,6 +82,8 @@ export interface GatewayDeps {
   onPrompt?(request: CommonRequest, prompt: PreparedPrompt): void;
   /** Why a request that has ended was not read from a cache; null when that is not known. */
   explainMiss?(requestId: string): MissReport | null;
+  /** What may be computed ahead; absent = only what a client asks for. */
+  warm?: WarmSettings;
   emit(event: TelemetryEvent): void;
   snapshot(): Snapshot;
   /** The text of `/metrics`. */

@@ -1,6 +1,9 @@
 /** Workers' blocks as they tell them: into the index, and into what is remembered beside it. */
+import { sequenceHashes } from '../prompt/hash/block-hash.js';
 import type { RouterState } from './decide.js';
-import type { EventCounts, Tier, WorkerId } from './types.js';
+import type { EventCounts, RouteInput, Tier, WorkerId } from './types.js';
+
+type ComputedPrompt = Pick<RouteInput, 'blockTokens' | 'localHashes'>;
 
 /** The one writer of what workers hold. Workers that are not known are ignored. */
 export class BlockEvents {
@@ -25,6 +28,16 @@ export class BlockEvents {
     this.applied.stored += 1;
     index.store(lane, tier, parent ?? 0n, engineHashes, localHashes);
     reachable.addStored(lane, parent, engineHashes, localHashes);
+  }
+
+  /** A prompt was computed outside any request: believed where the worker tells no events, and reachable from now on. */
+  computed(worker: WorkerId, { blockTokens, localHashes }: ComputedPrompt): void {
+    const { workers, approximate, reachable } = this.#state;
+    const record = workers.get(worker);
+    if (record === undefined) return;
+    const sequence = sequenceHashes(localHashes);
+    reachable.addPrompt(sequence);
+    if (record.worker.blockTokens === blockTokens) approximate.enter(record.lane, sequence, localHashes);
   }
 
   removed(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void {

@@ -158,6 +158,10 @@ class KvRouter implements Router {
     return this.#decisions.get(requestId);
   }
 
+  computed(worker: WorkerId, prompt: Pick<RouteInput, 'blockTokens' | 'localHashes'>): void {
+    this.#blocks.computed(worker, prompt);
+  }
+
   queued(): number {
     return this.#queue.size;
   }

@@ -205,6 +205,8 @@ export interface RouterService {
   /** The same decision without booking. */
   score(input: RouteInput): Decision['candidates'];
   explain(requestId: string): Decision | undefined;
+  /** A worker has computed this prompt outside any request; needed only for those that tell no events. */
+  computed(worker: WorkerId, prompt: Pick<RouteInput, 'blockTokens' | 'localHashes'>): void;
   /** Requests waiting for admission. */
   queued(): number;
 }

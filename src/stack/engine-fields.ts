@@ -17,14 +17,9 @@ export function engineFields(
   prompt: PreparedPrompt | null,
   attached?: WorkerPlan['attached'],
 ): Record<string, unknown> {
-  const { priority } = request.hints;
-  const value =
-    attached === undefined
-      ? adapter.enginePriority(priority)
-      : attachedPriority({ engine: attached.engine, isOn: attached.hasPriority === true }, priority);
   const exact = prompt?.source === 'local' ? prompt : null;
   return {
-    ...(value === undefined || value === 0 ? {} : { priority: value }),
+    ...priorityField(adapter, request.hints.priority, attached),
     ...(adapter.tokenIdsField === undefined || exact === null
       ? {}
       : { [adapter.tokenIdsField]: Array.from(exact.tokens) }),
@@ -32,6 +27,18 @@ export function engineFields(
       ? {}
       : { [adapter.retentionField]: spans(request, exact) }),
   };
+}
+
+export function priorityField(
+  adapter: EngineAdapter,
+  priority: number,
+  attached?: WorkerPlan['attached'],
+): { priority?: number } {
+  const value =
+    attached === undefined
+      ? adapter.enginePriority(priority)
+      : attachedPriority({ engine: attached.engine, isOn: attached.hasPriority === true }, priority);
+  return value === undefined || value === 0 ? {} : { priority: value };
 }
 
 /** A whole answer tells no time of its first token, and must be finished before its engine counts as silent. */

@@ -5,6 +5,7 @@ import { DYNAMO_DEFAULTS, type DynamoKnobs } from '../router/policies/dynamo.js'
 import { QUEUE_ORDERS } from '../router/queue-order.js';
 import { DEFAULT_SETTINGS, type RouterSettings } from '../router/settings.js';
 import { PARSER_DEFAULTS, type ParserSettings, parserReasoning, parserTools } from './parser-net.js';
+import { NEXT_TURNS, WARM_DEFAULTS, type WarmChoice } from './warm-settings.js';
 
 export interface StackSettings {
   /** Largest request body. */
@@ -19,6 +20,7 @@ export interface StackSettings {
   /** Knobs of policy `dynamo`. */
   dynamo: Partial<DynamoKnobs>;
   parsers: ParserSettings;
+  warm: WarmChoice;
 }
 
 type Reader = (settings: StackSettings, key: string, value: string) => void;
@@ -39,6 +41,16 @@ const READERS: Record<string, Reader> = {
   },
   'parser.reasoning': (settings, _key, value) => {
     settings.parsers = { ...settings.parsers, reasoning: parserReasoning(value) };
+  },
+  'warm.share': (settings, key, value) => {
+    const share = amount(key, value);
+    if (share >= 1) throw invalid(key, value, 'a number from 0 to below 1');
+    settings.warm = { ...settings.warm, share };
+  },
+  'warm.next_turn': (settings, key, value) => {
+    const nextTurn = NEXT_TURNS.find((known) => known === value);
+    if (nextTurn === undefined) throw invalid(key, value, `one of ${NEXT_TURNS.join(', ')}`);
+    settings.warm = { ...settings.warm, nextTurn };
   },
   drain_ms: (settings, key, value) => {
     settings.drainMs = wholeNumber(key, value, 0);
@@ -67,6 +79,7 @@ export function readStackSettings(pairs: Record<string, string>): StackSettings 
     router: {},
     dynamo: {},
     parsers: PARSER_DEFAULTS,
+    warm: WARM_DEFAULTS,
   };
   for (const [key, value] of Object.entries(pairs)) {
     const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;

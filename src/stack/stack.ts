@@ -35,6 +35,7 @@ import { bridgeSupervisor } from './telemetry-bridge.js';
 import { placeTiers, removeMemoryTier, reportSocket } from './tier-places.js';
 import { StackTiers } from './tiers.js';
 import { startTracing, type Tracing } from './tracing.js';
+import { warmSettings } from './warm-settings.js';
 import { warmUp } from './warm-up.js';
 import { WorkerSet } from './worker-set.js';
 
@@ -203,6 +204,7 @@ export class Stack {
         this.#recording?.onPrompt(request, prompt);
       },
       explainMiss: (id) => misses.report(id),
+      warm: warmSettings(plan, spec.settings.warm),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#books.snapshot(),
       metrics: (format) => this.#books.metricsText(format),

@@ -6,6 +6,7 @@ import { type RequestRow, RequestTable } from './request-table.js';
 import { RollingSum } from './rolling.js';
 import { SessionTable } from './session-table.js';
 import type { ProcessSnapshot, Snapshot, StampedEvent, TierSnapshot } from './types.js';
+import { WarmTable } from './warm-table.js';
 import { WorkerTable } from './worker-table.js';
 
 export type StackIdentity = Omit<Snapshot['stack'], 'state'>;
@@ -56,6 +57,7 @@ class Store implements SnapshotStore {
   readonly #router: Snapshot['router'];
   #recording: Snapshot['recording'] = null;
   #tracing: Snapshot['tracing'] = null;
+  readonly #warm = new WarmTable();
   #tiers: TierSnapshot[] = [];
   #warnings: Snapshot['warnings'] = [];
   #history: { bucket: number; values: number[] }[] = [];
@@ -95,6 +97,9 @@ class Store implements SnapshotStore {
         break;
       case 'tracing.stats':
         this.#tracing = event.tracing;
+        break;
+      case 'warm.ended':
+        this.#warm.apply(event);
         break;
       case 'tier.stats':
         this.#tiers = event.tiers;
@@ -145,6 +150,7 @@ class Store implements SnapshotStore {
       misses: structuredClone(this.#misses),
       readWriteRatio: prompt === cached ? 0 : cached / (prompt - cached),
       tiers: [this.#engineTier(workers), ...this.#tiers],
+      warm: this.#warm.snapshot(prompt - cached),
       latency: {
         ttftMs: this.#histograms.ttftMs.summary(),
         itlMs: this.#histograms.itlMs.summary(),

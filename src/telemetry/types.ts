@@ -92,6 +92,15 @@ export type TelemetryEvent =
       /** Where the prompt first differs from the session's last one. */
       divergence?: { token: number; message: number; kind: string };
     }
+  /** A prefix computed ahead of its request; no user traffic, counted apart in every figure. */
+  | {
+      type: 'warm.ended';
+      cause: string;
+      outcome: string;
+      worker: string;
+      promptTokens: number;
+      cachedTokens: number;
+    }
   | { type: 'request.failed'; id: string; code: string; message: string; e2eMs: number }
   | { type: 'request.cancelled'; id: string; e2eMs: number }
   | { type: 'request.rejected'; id: string; code: string; message: string }
@@ -164,6 +173,17 @@ export interface TierSnapshot {
   fault?: string | null;
   /** Pages per retention priority, those with a running promise as `promised`. */
   classes?: Record<string, number>;
+}
+
+/** Prefixes computed ahead of their requests; in none of the other figures. */
+export interface WarmSnapshot {
+  /** Jobs per cause and per how they ended. */
+  causes: Record<string, Record<string, number>>;
+  promptTokens: number;
+  /** Of them, tokens that had to be computed. */
+  computedTokens: number;
+  /** Of all prompt tokens computed; null before anything was. */
+  share: number | null;
 }
 
 /** `up --record`: what was written. */
@@ -249,6 +269,7 @@ export interface Snapshot extends ProcessSnapshot {
   /** Cached prompt tokens ÷ computed prompt tokens. */
   readWriteRatio: number | null;
   tiers: TierSnapshot[];
+  warm: WarmSnapshot;
   latency: {
     ttftMs: LatencySummary;
     itlMs: LatencySummary;

@@ -11,6 +11,7 @@ describe('settings', () => {
       responsesStore: 'memory',
       drainMs: LIMITS.drainMs,
       router: {},
+      warm: { share: 0.25, nextTurn: 'certain' },
       dynamo: {},
       parsers: { tools: 'auto', reasoning: 'auto' },
     });
@@ -23,12 +24,15 @@ describe('settings', () => {
       'router.overlap_score_credit': '0.5',
       'parser.tools': 'glm47',
       'parser.reasoning': 'opened',
+      'warm.share': '0.1',
+      'warm.next_turn': 'hinted',
     });
     expect(given).toEqual({
       bodyBytes: 1_000,
       acceptAnyModel: true,
       responsesStore: 'disk',
       drainMs: 0,
+      warm: { share: 0.1, nextTurn: 'hinted' },
       router: { maxActivePerWorker: 3 },
       dynamo: { overlapScoreCredit: 0.5 },
       parsers: { tools: 'glm', reasoning: 'opened' },
@@ -45,6 +49,8 @@ describe('settings', () => {
     ['limits.body_bytes', 'many'],
     ['parser.tools', 'unheard-of'],
     ['parser.reasoning', 'glm45'],
+    ['warm.share', '1'],
+    ['warm.next_turn', 'always'],
     ['drain_ms', '-1'],
     ['gateway.accept_any_model', 'yes'],
     ['responses.store', 'cloud'],

@@ -1,13 +1,17 @@
 /** Tiers, the block index, the router's faults and the stack's own process. */
-import type { Snapshot, TierSnapshot } from '../types.js';
+import type { Snapshot, TierSnapshot, WarmSnapshot } from '../types.js';
 import type { MetricsCollector } from './collector.js';
 import type { Family } from './types.js';
 
-export function cacheFamilies({ tiers, index, router }: Snapshot, collected: MetricsCollector): Family[] {
+export function cacheFamilies(
+  { tiers, warm, index, router }: Snapshot,
+  collected: MetricsCollector,
+): Family[] {
   const { stored, removed, cleared } = collected.events;
   const applied = (event_type: string) => ({ event_type, status: 'ok' });
   return [
     ...tierFamilies(tiers),
+    ...warmFamilies(warm),
     gauge('dynamo_router_index_blocks', 'Blocks in the index.', index.blocks),
     gauge('dynamo_router_index_bytes', 'Memory of the index.', index.bytes),
     {
@@ -63,6 +67,23 @@ function tierFamilies(tiers: readonly TierSnapshot[]): Family[] {
     each('broken_promises', 'counter', 'Pages that had to go before.', (tier) => tier.promisesBroken),
     each('failed_reads', 'counter', 'Reads that found no page, or a wrong one.', ({ misses }) => misses),
     each('up', 'gauge', 'Whether a tier is used just now.', ({ fault }) => (fault ? 0 : 1)),
+  ];
+}
+
+/** What was computed ahead is in no other figure. */
+function warmFamilies({ causes, computedTokens, promptTokens }: WarmSnapshot): Family[] {
+  const samples = Object.entries(causes).flatMap(([cause, outcomes]) =>
+    Object.entries(outcomes).map(([outcome, count]) => [{ cause, outcome }, count] as const),
+  );
+  return [
+    {
+      name: 'dynamo_warm_prefixes',
+      type: 'counter',
+      help: 'Prefixes to be computed ahead of their requests, by why and by how that ended.',
+      samples,
+    },
+    counter('dynamo_warm_prompt_tokens', 'Their tokens.', promptTokens),
+    counter('dynamo_warm_computed_tokens', 'Of them, tokens that had to be computed.', computedTokens),
   ];
 }
 

@@ -45,6 +45,7 @@ export interface GatewayOptions {
   prompt?: PromptService;
   /** Whether the workers tell what they hold; `TestGateway.router` takes their events. */
   feed?: 'events' | 'approximate';
+  warm?: GatewayDeps['warm'];
   /** Made once the bus is there; hears every prompt and every event. */
   watch?: (emit: (event: TelemetryEvent) => void) => {
     onPrompt: NonNullable<GatewayDeps['onPrompt']>;
@@ -86,6 +87,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       misses.onPrompt(request, prompt);
       watch?.onPrompt(request, prompt);
     },
+    ...(options.warm === undefined ? {} : { warm: options.warm }),
     explainMiss: (id) => misses.report(id),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
@@ -164,6 +166,11 @@ function countingPrompt(): PromptService {
   return {
     prepare: async (request) => Object.assign(await service.prepare(request), { source: 'local' as const }),
   };
+}
+
+/** As with an engine of unknown tokenizer. */
+export function textPrompts(): PromptService {
+  return createPromptService({ local: null, blockTokens: BLOCK_TOKENS, warn: () => {} });
 }
 
 function told(bus: TelemetryBus, events: StampedEvent[], type: TelemetryEvent['type']): Promise<void> {
