@@ -22,7 +22,7 @@ export interface Home {
   env: NodeJS.ProcessEnv;
   /** Runs one command to its end. */
   cli(...args: string[]): Promise<CliResult>;
-  /** `dynamo up --no-tui` on a free port; resolves when the ready line came. */
+  /** `dynamo up --no-tui`, on a free port unless one is given; resolves when the ready line came. */
   up(...args: string[]): Promise<RunningStack>;
   remove(): void;
 }
@@ -80,7 +80,8 @@ async function runCli(env: NodeJS.ProcessEnv, args: string[]): Promise<CliResult
 
 async function up(env: NodeJS.ProcessEnv, cli: Home['cli'], args: string[]): Promise<RunningStack> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [bin, 'up', '--no-tui', '--port', '0', ...args], {
+  const port = args.includes('--port') ? [] : ['--port', '0'];
+  const child = spawn(process.execPath, [bin, 'up', '--no-tui', ...port, ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
