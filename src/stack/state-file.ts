@@ -1,14 +1,5 @@
 /** `stack.json` and `lock`: who runs under a name, and which processes it started. */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DynamoError } from '../errors.js';
 import { processFacts } from '../supervisor/process-facts.js';
@@ -72,7 +63,7 @@ export function takeName(dir: string, name: string, url: string): () => void {
     if (createLock(lock, url)) return () => rmSync(lock, { force: true });
     const holder = lockHolder(dir);
     if (holder !== null) throw new DynamoError('stack_running', { name, url: holder.url, pid: holder.pid });
-    rmSync(lock, { force: true });
+    removeDead(lock);
   }
   throw new DynamoError('start_failed', {
     detail: `the lock ${lock} could not be taken`,
@@ -81,9 +72,12 @@ export function takeName(dir: string, name: string, url: string): () => void {
 }
 
 /** The live process that holds a name, null when nobody does. */
-export function lockHolder(dir: string): { pid: number; url: string } | null {
+export const lockHolder = (dir: string): { pid: number; url: string } | null =>
+  holderIn(path.join(dir, 'lock'));
+
+function holderIn(file: string): { pid: number; url: string } | null {
   try {
-    const held = JSON.parse(readFileSync(path.join(dir, 'lock'), 'utf8')) as {
+    const held = JSON.parse(readFileSync(file, 'utf8')) as {
       pid: number;
       startTime: string | null;
       url: string;
@@ -97,15 +91,31 @@ export function lockHolder(dir: string): { pid: number; url: string } | null {
 /** A stack that ended in order took its lock with it. */
 export const isLockLeft = (dir: string): boolean => existsSync(path.join(dir, 'lock'));
 
+/** A link to a file that is written already: nobody ever reads half a lock and takes it for a dead one's. */
 function createLock(lock: string, url: string): boolean {
+  const whole = `${lock}.${process.pid}.new`;
+  writeFileSync(whole, JSON.stringify({ ...self(), url }), { mode: 0o600 });
   try {
-    const fd = openSync(lock, 'wx', 0o600);
-    writeFileSync(fd, JSON.stringify({ ...self(), url }));
-    closeSync(fd);
+    linkSync(whole, lock);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
+  } finally {
+    rmSync(whole, { force: true });
+  }
+}
+
+/** Another start may have replaced the dead lock since it was read: what was moved away is looked at once more. */
+function removeDead(lock: string): void {
+  const moved = `${lock}.${process.pid}.old`;
+  try {
+    renameSync(lock, moved);
+    if (holderIn(moved) !== null) linkSync(moved, lock);
+  } catch {
+    // Somebody else was faster; the next try finds out.
+  } finally {
+    rmSync(moved, { force: true });
   }
 }
 

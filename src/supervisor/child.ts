@@ -1,9 +1,10 @@
 /** One worker's process: its own group, its output as lines, and its end. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { findProgram } from '../plan/probe.js';
 import { watchDeath } from './death-watch.js';
-import { killGroup } from './kill-group.js';
+import { hasTracker, killGroup } from './kill-group.js';
 import { LineSplitter } from './log-lines.js';
 
 export interface ChildSpec {
@@ -34,6 +35,10 @@ export type SpawnChild = (spec: ChildSpec, onLine: (line: string) => void) => Pr
 
 /** Time output may still arrive after the process ended: something it started may hold the pipe. */
 const OUTPUT_GRACE_MS = 500;
+
+/** Python's resource trackers remove what the killed shared within milliseconds, on a busy machine within a second. */
+const TRACKER_GRACE_MS = 2_000;
+const TRACKER_POLL_MS = 20;
 
 /**
  * Starts the program in a process group of its own. Its stdin is a pipe that stays open: when the stack dies, however
@@ -77,11 +82,17 @@ async function waitForExit(child: ChildProcess, endWatch: () => void): Promise<E
     timeout.addEventListener('abort', () => resolve(), { once: true }),
   );
   if (facts.error === null) await Promise.race([closed, graceOver]);
+  if (child.pid !== undefined) await trackersGone(child.pid);
   // Whatever was spared has had its time.
   signalGroup(child, 'SIGKILL');
   endWatch();
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
   return facts;
+}
+
+async function trackersGone(group: number): Promise<void> {
+  const deadline = performance.now() + TRACKER_GRACE_MS;
+  while (hasTracker(group) && performance.now() < deadline) await sleep(TRACKER_POLL_MS);
 }
 
 function endGroup(child: ChildProcess): void {

@@ -12,6 +12,13 @@ export function killGroup(group: number): boolean {
   return members.filter((pid) => !isTracker(pid) && killNow(pid)).length > 0;
 }
 
+/** Whether a tracker of the group still cleans up. */
+export const hasTracker = (group: number): boolean =>
+  allPids().some((pid) => {
+    const facts = processFacts(pid);
+    return facts?.group === group && !facts.isZombie && isTracker(pid);
+  });
+
 /** The process that Python's `multiprocessing` starts beside others to clean up after them. */
 export function isTracker(pid: number): boolean {
   return processFacts(pid)?.commandLine.includes('multiprocessing.resource_tracker import main') === true;

@@ -43,6 +43,28 @@ describe('a stack’s name', () => {
     expect(isAlive({ pid: process.pid, startTime: '1' })).toBe(false);
   });
 
+  it('is had by one of many that find a dead one’s at the same moment', async () => {
+    const module = path.resolve(import.meta.dirname, '../../dist/src/stack/state-file.js');
+    // All begin at one moment; who has the name keeps it until its stdin closes.
+    const code = `const { takeName } = await import(${JSON.stringify(module)});
+      const [dir, at] = process.argv.slice(1);
+      while (Date.now() < Number(at)) {}
+      try { takeName(dir, 'default', 'x'); console.log('mine'); } catch (error) { console.log(error.code); }
+      process.stdin.resume();`;
+    writeFileSync(path.join(dir, 'lock'), JSON.stringify({ pid: process.pid, startTime: '1', url: 'x' }));
+    const at = String(Date.now() + 500);
+    const children = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', code, dir, at], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
+    );
+    const said = await Promise.all(
+      children.map(async ({ stdout }) => String((await once(stdout, 'data'))[0])),
+    );
+    for (const { stdin } of children) stdin.end();
+    expect(said.map((word) => word.trim()).sort()).toEqual(['mine', ...Array(3).fill('stack_running')]);
+  });
+
   it('is taken over from an unreadable lock', () => {
     writeFileSync(path.join(dir, 'lock'), '{');
     takeName(dir, 'default', 'http://h:1')();
