@@ -64,7 +64,11 @@ export interface Ask {
 }
 
 /** Never rejects. */
-export async function tell(url: string, { dialect, isStream, text, tokens, model }: Ask): Promise<Told> {
+export async function tell(
+  url: string,
+  { dialect, isStream, text, tokens, model }: Ask,
+  onBegin: (told: Told) => void = () => {},
+): Promise<Told> {
   const { path, body } = WAYS[dialect];
   const told: Told = {
     ...{ dialect, isStream, startedAt: performance.now(), endedAt: 0 },
@@ -86,6 +90,7 @@ export async function tell(url: string, { dialect, isStream, text, tokens, model
     for await (const piece of response.body ?? []) {
       all += decoder.decode(piece, { stream: true });
       note();
+      if (told.hadBegun) onBegin(told);
     }
     if (response.status !== 200) told.ending = /"message":"[^"]/.test(all) ? 'refused' : 'cut';
     else if (!isStream) told.ending = JSON.parse(all) === null ? 'cut' : 'whole';
@@ -100,24 +105,34 @@ export async function tell(url: string, { dialect, isStream, text, tokens, model
 
 const DIALECTS: readonly Dialect[] = ['chat', 'messages', 'responses'];
 
-/** Clients that ask one thing after another until `stop`, which answers all that they were told. */
+export interface Traffic {
+  /** A client is in the middle of an answer of that worker; of any for `''`. */
+  isStreaming(worker: string): boolean;
+  /** Everything that clients were told. */
+  stop(): Promise<Told[]>;
+}
+
+/** Clients that ask one thing after another until `stop`. */
 export function startTraffic(
   url: string,
   wish: { clients: number; model: string; tokens: number; random: () => number },
-): { stop(): Promise<Told[]> } {
+): Traffic {
   const { random } = wish;
   const told: Told[] = [];
+  const streaming = new Map<number, Told>();
   let isOver = false;
   const client = async (id: number): Promise<void> => {
     for (let turn = 0; !isOver; turn += 1) {
-      const one = await tell(url, {
+      const ask: Ask = {
         dialect: DIALECTS[Math.floor(random() * DIALECTS.length)]!,
         // Most are streams: they are what can be interrupted in view of the client.
         isStream: random() < 0.75,
         text: `Client ${id} asks for the ${turn}th time. ${'Tell me more about it. '.repeat(1 + Math.floor(random() * 30))}`,
         tokens: 1 + Math.floor(random() * wish.tokens),
         model: wish.model,
-      });
+      };
+      const one = await tell(url, ask, (begun) => streaming.set(id, begun));
+      streaming.delete(id);
       told.push(one);
       // Nobody listens there now: a client would wait as well.
       if (one.ending === 'cut') await sleep(50);
@@ -125,6 +140,7 @@ export function startTraffic(
   };
   const clients = Array.from({ length: wish.clients }, (_, id) => client(id));
   return {
+    isStreaming: (worker) => [...streaming.values()].some((one) => worker === '' || one.worker === worker),
     async stop() {
       isOver = true;
       await Promise.all(clients);

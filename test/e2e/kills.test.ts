@@ -63,14 +63,15 @@ describe.runIf(process.platform === 'linux')('processes killed at random under t
     expect(told.length).toBeGreaterThan(KILLS * 3);
   });
 
-  it('are the embedded engine’s, with a tier in memory', async () => {
+  it('are the embedded engine’s, with a tier in memory', { timeout: 180_000 }, async () => {
     const told = await killed({
-      args: ['--tiers', 'cpu=32MiB'],
+      // A fresh home would convert the model first, which takes longer than all the rest.
+      args: ['--tiers', 'cpu=32MiB', '--set', 'requantize=none'],
       model: 'smollm2',
       victims: ['worker', 'stack'],
       kills: Math.ceil(KILLS / 3),
       clients: 2,
-      tokens: 40,
+      tokens: 30,
     });
     expect(told.length).toBeGreaterThan(5);
   });
@@ -105,6 +106,7 @@ async function killed({ args, model, victims, kills, clients, tokens }: Wish): P
     const victim = await victimOf(stack, victims, random);
     for (const pid of victim.family) seen.add(pid);
     for (const each of victim.ports) ports.add(each);
+    await until(() => traffic.isStreaming(victim.worker), 'a stream to interrupt', PATIENCE_MS);
     const at = performance.now();
     process.kill(victim.pid, 'SIGKILL');
     if (victim.kind === 'stack') {
@@ -127,7 +129,8 @@ async function killed({ args, model, victims, kills, clients, tokens }: Wish): P
   for (const { url } of last.workers) ports.add(Number(new URL(url).port));
   expect(problems(told, done)).toEqual([]);
   if (KILLS > 20) console.log(figures(told, done));
-  expect(interrupted(told, done).length, 'no stream was interrupted').toBeGreaterThan(0);
+  const deaths = done.filter(({ victim }) => victim !== 'stack');
+  expect(interrupted(told, deaths).length).toBeGreaterThanOrEqual(deaths.length);
   await stack.down();
   await nothingIsLeft(seen, ports);
   return told;
