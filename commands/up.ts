@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../src/cli/base-command.js';
 import { modelsDir } from '../src/cli/paths.js';
 import { canRedraw, hasScreen, screenFlags, screenWish } from '../src/cli/screen-flags.js';
+import { DynamoError } from '../src/errors.js';
 import type { EngineName, HostSnapshot, Plan } from '../src/plan/types.js';
 import type { AttachWish } from '../src/stack/attach-plan.js';
 import type { ResolvedPlan } from '../src/stack/resolve-plan.js';
@@ -64,6 +65,11 @@ export default class Up extends BaseCommand {
       env: 'DYNAMO_API_KEYS',
     }),
     insecure: Flags.boolean({ description: 'listen beyond this machine without a key', default: false }),
+    'trust-remote-code': Flags.boolean({
+      description: 'let vLLM run Python code that comes with the model, where the recipe needs it',
+      env: 'DYNAMO_TRUST_REMOTE_CODE',
+      default: false,
+    }),
     set: Flags.string({ description: 'a recipe or router setting, key=value (repeat)', multiple: true }),
     record: Flags.string({
       description: 'folder to keep lengths, block hashes and times of requests in, for `replay`; never text',
@@ -103,13 +109,15 @@ export default class Up extends BaseCommand {
         ? await resolvePlan(wish, this.paths)
         : await this.#attach({ attach: flags.attach, tokenizer: flags.tokenizer, set: wish.set });
     if (flags['dry-run']) return this.#printPlan(resolved, flags.json);
+    await this.#requireTrust(resolved.plan, flags['trust-remote-code'] || settings.trustRemoteCode === true);
     for (const warning of resolved.plan.warnings ?? []) this.note(`dynamo: ${warning}`);
     const { recordFolder } = await import('../src/stack/record-files.js');
     const record = flags.record === undefined ? {} : { record: recordFolder(flags.record) };
     const { tracingSpec } = await import('../src/stack/tracing.js');
     const tracing = flags.otel === undefined ? {} : { tracing: tracingSpec(flags.otel, process.env) };
     const { runUp } = await import('../src/stack/run-up.js');
-    const keys = await this.#keys(flags['api-keys']);
+    // oclif hands over a text where a repeatable flag comes from the environment.
+    const keys = await this.#keys([flags['api-key'] ?? []].flat(), flags['api-keys']);
     const plan = await this.#fetchModel(resolved.plan, name);
     const { plainLine } = await import('../src/tui/plain-line.js');
     const { isUtf8 } = await import('../src/tui/terminal.js');
@@ -123,9 +131,7 @@ export default class Up extends BaseCommand {
         plan,
         host: flags.host ?? settings.host ?? '127.0.0.1',
         port: flags.port ?? settings.port ?? 8000,
-        // oclif hands over a text where a repeatable flag comes from the environment.
-        apiKeys: [flags['api-key'] ?? []].flat(),
-        ...keys,
+        keyPolicies: keys,
         router,
         ...record,
         ...tracing,
@@ -143,16 +149,15 @@ export default class Up extends BaseCommand {
     process.exitCode = exit;
   }
 
-  async #keys(file: string | undefined): Promise<Pick<StackSpec, 'keyPolicies'>> {
+  async #keys(plain: readonly string[], file: string | undefined): Promise<StackSpec['keyPolicies']> {
     // What came from the environment is not in the arguments.
     if (this.argv.some((argument) => /^--api-key(=|$)/.test(argument))) {
       this.note(
         'dynamo: other users of this machine can see --api-key; use DYNAMO_API_KEY or --api-keys FILE.',
       );
     }
-    if (file === undefined) return {};
-    const { readKeyFile } = await import('../src/stack/key-file.js');
-    return { keyPolicies: readKeyFile(file) };
+    const { policiesOfKeys, readKeyFile } = await import('../src/stack/key-file.js');
+    return [...policiesOfKeys(plain), ...(file === undefined ? [] : readKeyFile(file))];
   }
 
   async #attach(wish: AttachWish): Promise<Pick<ResolvedPlan, 'plan' | 'settings'>> {
@@ -160,6 +165,15 @@ export default class Up extends BaseCommand {
     const { readStackSettings } = await import('../src/stack/stack-settings.js');
     const { context, block_size, ...rest } = wish.set;
     return { plan: await attachPlan(wish), settings: readStackSettings(rest) };
+  }
+
+  /** What a checkpoint brings along runs with this user's rights: only when the user said so, not when a recipe does. */
+  async #requireTrust({ recipe, variant, ...plan }: Plan, isTrusted: boolean): Promise<void> {
+    const { foreignCodeFlags } = await import('../src/plan/foreign-code.js');
+    const args = foreignCodeFlags(plan).join(' ');
+    if (args === '' || isTrusted) return;
+    const model = plan.model.kind === 'hub' ? plan.model.id : plan.model.path;
+    throw new DynamoError('untrusted_code', { recipe, variant, args, model });
   }
 
   async #printPlan(

@@ -164,6 +164,18 @@ export const ERRORS = {
     'Free space there or point DYNAMO_HOME elsewhere.',
   ),
   // Stack and workers.
+  unsafe_folder: entry(
+    500,
+    1,
+    'The folder {dir} cannot be used for sockets and pages: {why}.',
+    'Remove it, or point XDG_RUNTIME_DIR or DYNAMO_HOME to a folder of your own.',
+  ),
+  untrusted_code: entry(
+    400,
+    2,
+    'The variant {variant} of {recipe} has vLLM run Python code that comes with the model: {args}.',
+    'If you trust {model}, add --trust-remote-code; `dynamo plan` and `--simulate` run none of it.',
+  ),
   stack_running: entry(
     409,
     1,

@@ -31,7 +31,7 @@ export async function withOwnStack<T>(
     plan,
     host: '127.0.0.1',
     port: 0,
-    apiKeys: [],
+    keyPolicies: [],
     router,
     settings,
     askedAt: Date.now(),

@@ -1,8 +1,9 @@
 /** Talking to a running stack over its admin socket, without any HTTP library: `status` must start fast. */
 import http from 'node:http';
+import path from 'node:path';
 import { DynamoError } from '../errors.js';
 import type { Snapshot } from '../telemetry/types.js';
-import { adminSocket, type Paths } from './paths.js';
+import { adminSocket, type Paths, requirePrivate } from './paths.js';
 
 export interface StackClient {
   snapshot(): Promise<Snapshot>;
@@ -16,7 +17,9 @@ const CALL_TIMEOUT_MS = 10_000;
 
 /** Connects to the stack of that name; rejects with `stack_not_running` when nobody answers. */
 export async function attach(name: string, paths: Paths): Promise<StackClient> {
-  const call = caller(name, adminSocket(paths, name));
+  const socketPath = adminSocket(paths, name);
+  requirePrivate(path.dirname(socketPath));
+  const call = caller(name, socketPath);
   await call('GET', '/admin/ping');
   return {
     call,

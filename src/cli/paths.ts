@@ -1,8 +1,9 @@
 /** Where dynamo keeps things. `DYNAMO_HOME` moves all four folders under one; else the XDG rules hold. */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { DynamoError } from '../errors.js';
 
 export interface Paths {
   /** Settings and the user's own recipes. */
@@ -58,9 +59,26 @@ export const adminSocket = (paths: Paths, name: string): string =>
 export const userConfigHome = (env: Environment = process.env): string =>
   absolute(env['XDG_CONFIG_HOME']) ?? path.join(os.homedir(), '.config');
 
-/** Creates a folder only its owner can enter. */
+/**
+ * Makes a folder only its owner can enter, or makes the one that is there so. Throws `unsafe_folder` for one that is
+ * somebody else's: under a shared temporary folder its name can be guessed, and whoever made it first could replace
+ * sockets and pages in it.
+ */
 export function makePrivateDir(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
+  requirePrivate(dir);
+  if (process.platform !== 'win32') chmodSync(dir, 0o700);
+}
+
+/** Throws `unsafe_folder` unless the folder is missing, or a real one of this user's. */
+export function requirePrivate(dir: string): void {
+  const found = lstatSync(dir, { throwIfNoEntry: false });
+  if (found === undefined || process.getuid === undefined) return;
+  const why = !found.isDirectory()
+    ? 'it is no folder but a link or a file'
+    : `it belongs to user ${found.uid}`;
+  if (found.isDirectory() && found.uid === process.getuid()) return;
+  throw new DynamoError('unsafe_folder', { dir, why });
 }
 
 /** A runtime folder too deep for a socket address is replaced by a short one derived from it. */

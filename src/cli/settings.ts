@@ -9,6 +9,7 @@ export interface Settings {
   port?: number;
   router?: string;
   workers?: number;
+  trustRemoteCode?: boolean;
 }
 
 const SCHEMA = {
@@ -17,6 +18,7 @@ const SCHEMA = {
   port: { type: 'integer', minimum: 0, maximum: 65535 },
   router: { type: 'string' },
   workers: { type: 'integer', minimum: 1, maximum: 64 },
+  trustRemoteCode: { type: 'boolean' },
 } as const;
 
 /** Reads the settings; a malformed file is an error with its path, not silently replaced. */

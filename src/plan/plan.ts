@@ -2,6 +2,7 @@
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Recipe, Variant } from '../recipes/schema.js';
+import { foreignCodeFlags } from './foreign-code.js';
 import { contextOf } from './memory.js';
 import { placeEmbedded } from './place-embedded.js';
 import { placeVllm } from './place-vllm.js';
@@ -134,7 +135,7 @@ function buildPlan(
       ...placement.reasons,
       ...refusals.map((refusal) => `not ${refusal.variant}: ${refusal.reason}`),
     ],
-    notes: placement.notes,
+    notes: [...placement.notes, ...foreignCodeNotes(variant.engine, placement.engineArgs)],
     engineArgs: placement.engineArgs,
     engineEnv: variant.env,
     minEngineVersion: variant.engine === 'vllm' ? variant.min_engine_version : null,
@@ -156,6 +157,14 @@ function buildPlan(
     ...plan,
     workers: plan.workers.map((worker) => ({ ...worker, ...options.commandOf(plan, worker) })),
   };
+}
+
+function foreignCodeNotes(engine: Plan['engine'], engineArgs: string[]): string[] {
+  const flags = foreignCodeFlags({ engine, engineArgs });
+  if (flags.length === 0) return [];
+  return [
+    `runs Python code that comes with the model (${flags.join(' ')}): \`up\` wants --trust-remote-code`,
+  ];
 }
 
 /** Without a size a tier of a recipe is left to the stack, which knows what is free. */

@@ -22,8 +22,21 @@ export const OWNED_ARGS: ReadonlyMap<string, string> = new Map([
   ['data-parallel-size', 'each replica is a worker of its own: use --workers'],
   ['max-model-len', 'use model.context or the variant’s context'],
   ['block-size', 'use block_tokens'],
+  ['config', 'a file could set anything: write its options out'],
+  ['api-key', 'the gateway has the keys'],
+  ['uds', 'workers listen on loopback'],
+  ['root-path', 'the gateway asks for vLLM’s own paths'],
+  ['allowed-local-media-path', 'images come inside requests, never from files'],
+  ['allowed-media-domains', 'images come inside requests, never from the network'],
   ['kv-cache-memory-bytes', 'use cpu.kv_gib; on GPUs vLLM takes what is left'],
 ]);
+
+/**
+ * What a recipe may put into an engine's environment: settings of engines and of the libraries under them. Anything else
+ * could make a process run something (`LD_PRELOAD`, `PYTHONPATH`, `PATH`), and recipes come from other people.
+ */
+const RECIPE_ENV =
+  /^(VLLM|NCCL|CUDA|NVIDIA|UCX|OMP|MKL|TORCH|TORCHINDUCTOR|PYTORCH|TRITON|FLASHINFER|HF|SAFETENSORS|TOKENIZERS|DG|NVSHMEM|GLOO)_[A-Z0-9_]+$/;
 
 const name = z.string().regex(NAME, 'must be lower-case letters, digits, `.`, `_` or `-`');
 const sentence = z.string().min(1).max(4_000);
@@ -106,7 +119,18 @@ const variantFields = {
   kv_bytes_per_token: positive.optional(),
   block_tokens: z.int().min(1).max(4_096).default(64),
   hardware: z.array(hardware).max(32).default([]),
-  env: z.record(z.string().regex(ENV_NAME, 'must look like A_VARIABLE'), z.string()).default({}),
+  env: z
+    .record(
+      z
+        .string()
+        .regex(ENV_NAME, 'must look like A_VARIABLE')
+        .regex(
+          RECIPE_ENV,
+          'is not for recipes: only settings of engines are (VLLM_…, NCCL_…); use `--set env.NAME=value`',
+        ),
+      z.string(),
+    )
+    .default({}),
   tiers: z.array(tier).max(3).default([]),
   retention: z.enum(['lru', 'selective']).optional(),
   why: sentence,

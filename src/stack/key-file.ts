@@ -38,6 +38,17 @@ const file = z
   .min(1)
   .max(LIMITS.keysMax);
 
+/** Keys of the command line or the environment, hashed. Throws `usage` for an empty one, which would guard nothing. */
+export function policiesOfKeys(keys: readonly string[]): KeyPolicy[] {
+  return keys.map((text, at) => {
+    if (text.trim() !== '') return plainKey(`--api-key ${at + 1}`, text);
+    throw new DynamoError('usage', {
+      detail: 'An API key is empty, so it would let anyone in.',
+      remedy: 'Give --api-key or DYNAMO_API_KEY a value, or leave them out.',
+    });
+  });
+}
+
 /** Throws `usage` with the file and the entry at fault. */
 export function readKeyFile(path: string): KeyPolicy[] {
   const refuse = (detail: string, remedy = 'See `dynamo up --help` and docs/keys.md.') =>

@@ -33,6 +33,12 @@ const NODE_FLAGS = [
   '--max-semi-space-size=32',
 ];
 
+/** The keys of clients came hashed with the spec: a process that runs for weeks need not have them in its environment. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const { DYNAMO_API_KEY: _, ...rest } = process.env;
+  return { ...rest, NODE_ENV: 'production' };
+}
+
 /** Starts `src/stack/main.js` for a spec. The caller sees each step through `onMessage`. */
 export function launchStack(spec: StackSpec, onMessage: (message: StartMessage) => void): LaunchedStack {
   const stateDir = stackStateDir(spec.paths, spec.name);
@@ -43,7 +49,7 @@ export function launchStack(spec: StackSpec, onMessage: (message: StartMessage) 
   const child = spawn(process.execPath, [...NODE_FLAGS, main, '--name', spec.name], {
     detached: true,
     stdio: ['pipe', log, log, 'ipc'],
-    env: { ...process.env, NODE_ENV: 'production' },
+    env: ownEnvironment(),
   });
   closeSync(log);
   child.stdin?.on('error', () => {});

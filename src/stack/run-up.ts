@@ -42,7 +42,7 @@ export function refuseRunning(name: string, paths: Paths): void {
 /** Resolves with the exit code once the stack has stopped, or once the user left it running. */
 export async function runUp(options: UpOptions): Promise<number> {
   const { spec } = options;
-  requireSafeBind(spec.host, [...spec.apiKeys, ...(spec.keyPolicies ?? [])], options.isInsecure);
+  requireSafeBind(spec.host, spec.keyPolicies, options.isInsecure);
   await requireFreePort(spec.host, spec.port);
   const watch = watchStart(spec, options.terminal);
   const launched = launchStack(spec, watch.show);

@@ -11,9 +11,8 @@ export interface StackSpec {
   plan: Plan;
   host: string;
   port: number;
-  apiKeys: string[];
-  /** Keys of a key file, hashed, with their bounds. */
-  keyPolicies?: KeyPolicy[];
+  /** Every key as its hash, with its bounds; empty = anyone may come in. No key itself ever reaches the stack process. */
+  keyPolicies: KeyPolicy[];
   /** Routing policy by name. */
   router: string;
   /** Folder to record requests in. */

@@ -176,8 +176,8 @@ export class Stack {
       config: {
         host: spec.host,
         port: spec.port,
-        apiKeys: spec.apiKeys,
-        ...(spec.keyPolicies === undefined ? {} : { keyPolicies: spec.keyPolicies }),
+        apiKeys: [],
+        keyPolicies: spec.keyPolicies,
         bodyBytes: spec.settings.bodyBytes,
         ...(spec.settings.responsesStore === 'disk'
           ? { responsesDir: path.join(this.#options.stateDir, 'responses') }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type Paths, stackRuntimeDir } from '../cli/paths.js';
+import { makePrivateDir, type Paths, stackRuntimeDir } from '../cli/paths.js';
 import type { Plan, TierPlan } from '../plan/types.js';
 import { formatBytes } from '../plan/units.js';
 
@@ -26,7 +26,9 @@ export function placeTiers(plan: Plan, paths: Paths, name: string): PlacedTiers 
   const tiers = (plan.tiers ?? []).map((tier): TierPlan => {
     if (tier.name === 'remote') return tier;
     const dir = tier.at ?? (tier.name === 'cpu' ? memoryFolder(paths, name) : path.join(paths.data, 'kv'));
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    // A folder the user named may be shared on purpose; ours has a name that others can guess.
+    if (tier.at === null) makePrivateDir(dir);
+    else mkdirSync(dir, { recursive: true, mode: 0o700 });
     const wanted = tier.bytesMax ?? DEFAULT_BYTES[tier.name];
     const room = Math.floor(freeBytes(dir) * FREE_SHARE);
     if (room < wanted)

@@ -1,9 +1,9 @@
 /** Wrong input of every kind: a clear sentence, the right exit code or dialect, and nothing lost. */
-import { copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Home, makeHome, type RunningStack } from './harness.js';
+import { type Home, makeHome, type RunningStack, root } from './harness.js';
 
 let home: Home;
 let stack: RunningStack;
@@ -54,6 +54,22 @@ describe('commands', () => {
       const doctor = await home.cli('doctor', '--recipe', 'smollm2-vllm-cpu', '--json');
       expect(doctor.code).not.toBe(0);
       expect(doctor.stdout).toContain('dynamo engine install vllm --cpu');
+    },
+  );
+
+  it.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'run no code that comes with a model unless the user says so',
+    async () => {
+      const shipped = readFileSync(path.join(root, 'recipes', 'smollm2-vllm-cpu.yaml'), 'utf8');
+      const file = path.join(home.dir, 'theirs.yaml');
+      writeFileSync(file, shipped.replace(/^( +)args:\n/m, '$1args:\n$1  trust-remote-code: true\n'));
+      const refused = await home.cli('up', '--name', 'other', '--recipe', file);
+      expect(refused).toMatchObject({ code: 2, stdout: '' });
+      expect(refused.stderr).toMatch(/Python code that comes with the model: --trust-remote-code/);
+      expect((await home.cli('plan', '--recipe', file)).stdout).toContain('wants --trust-remote-code');
+      // Said, it goes on to the next thing that is missing here.
+      const trusted = await home.cli('up', '--name', 'other', '--recipe', file, '--trust-remote-code');
+      expect(trusted.stderr).toContain('dynamo engine install');
     },
   );
 

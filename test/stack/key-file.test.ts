@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readKeyFile } from '../../src/stack/key-file.js';
+import { policiesOfKeys, readKeyFile } from '../../src/stack/key-file.js';
 
 let folder: string;
 beforeAll(() => {
@@ -20,6 +20,16 @@ function file(text: string, mode = 0o600): string {
 }
 const SECRET = 'sk-very-secret-value';
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
+
+describe('a key of the command line', () => {
+  it('is hashed before anything else happens, and an empty one is refused', () => {
+    const [policy] = policiesOfKeys([SECRET]);
+    expect(policy).toMatchObject({ name: '--api-key 1', sha256: hash(SECRET) });
+    expect(JSON.stringify(policy)).not.toContain('secret');
+    // It would count as a key where the stack may listen, and guard nothing.
+    for (const empty of ['', '  ']) expect(() => policiesOfKeys(['right', empty])).toThrow(/empty/);
+  });
+});
 
 describe('a key file', () => {
   it('lists keys, and keys with their bounds; only hashes are kept', () => {

@@ -30,6 +30,8 @@ export interface Exchange {
 export interface ScriptedEngine {
   url: string;
   bodies: Body[];
+  /** Header lines of each request, as they came: names and values in turn. */
+  headers: string[][];
   /** Requests whose connection the gateway closed before the answer was whole. */
   cancelled: number;
   script: Script;
@@ -53,6 +55,7 @@ export async function startScriptedEngine(script: Script): Promise<ScriptedEngin
     request.on('end', () => {
       const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Body;
       engine.bodies.push(body);
+      engine.headers.push(request.rawHeaders);
       response.on('close', () => {
         if (!response.writableFinished) engine.cancelled += 1;
       });
@@ -63,6 +66,7 @@ export async function startScriptedEngine(script: Script): Promise<ScriptedEngin
   const engine: ScriptedEngine = {
     url: '',
     bodies: [],
+    headers: [],
     cancelled: 0,
     script,
     next: async () => (await once(arrivals, 'request'))[0] as Body,

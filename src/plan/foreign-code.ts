@@ -1,0 +1,31 @@
+/** Arguments of vLLM that make it run Python code which is not vLLM's own. Pure. */
+import type { Plan } from './types.js';
+
+const CODE_FLAGS: ReadonlySet<string> = new Set([
+  'trust-remote-code',
+  'hf-overrides.auto_map',
+  'middleware',
+  'worker-cls',
+  'worker-extension-cls',
+  'scheduler-cls',
+  'logits-processors',
+  'tool-parser-plugin',
+  'reasoning-parser-plugin',
+  'io-processor-plugin',
+]);
+/** Fields of its JSON options that name a Python module. */
+const CODE_FIELD = /module_path|_cls["'=]|auto_map/;
+
+/** The flags of a plan that bring foreign code, as they stand on the command line; none for engines other than vLLM. */
+export function foreignCodeFlags({ engine, engineArgs = [] }: Pick<Plan, 'engine' | 'engineArgs'>): string[] {
+  if (engine !== 'vllm') return [];
+  return engineArgs.filter((word, at) => {
+    if (!word.startsWith('--')) return false;
+    // vLLM takes underscores for dashes, and a value behind an equals sign.
+    const name = word.slice(2).split('=')[0]?.replaceAll('_', '-') ?? '';
+    const value = engineArgs[at + 1] ?? '';
+    return (
+      CODE_FLAGS.has(name) || CODE_FIELD.test(word) || (!value.startsWith('--') && CODE_FIELD.test(value))
+    );
+  });
+}
