@@ -24,13 +24,17 @@ export interface EncodedText {
 
 /** A map entry, string header and typed array beside the data itself; measured at about 200 bytes. */
 const ENTRY_BYTES = 200;
-/** Share of the bound that is kept when it is reached. */
-const ROOM_AFTER = 15 / 16;
 
-/** Least recently used segments are dropped when `bytesMax` is reached. One writer, synchronous. */
+/**
+ * Two generations of at most half of `bytesMax` each: what is used again comes into the younger one, and when that is full
+ * the older one is forgotten. Nothing is taken out of a map: V8 walks over removed entries of the same key until it grows.
+ * One writer, synchronous.
+ */
 export class SegmentCache {
-  private readonly entries = new Map<string, Uint32Array>();
-  private heldBytes = 0;
+  private young = new Map<string, Uint32Array>();
+  private old = new Map<string, Uint32Array>();
+  private youngBytes = 0;
+  private oldBytes = 0;
 
   constructor(
     private readonly tokenizer: Tokenizer,
@@ -39,7 +43,7 @@ export class SegmentCache {
 
   /** Bytes held, an estimate. */
   get bytes(): number {
-    return this.heldBytes;
+    return this.youngBytes + this.oldBytes;
   }
 
   encode(text: string): EncodedText {
@@ -69,28 +73,23 @@ export class SegmentCache {
   }
 
   private plain(text: string): Uint32Array {
-    const known = this.entries.get(text);
-    if (known !== undefined) {
-      this.entries.delete(text);
-      this.entries.set(text, known);
-      return known;
-    }
-    const tokens = this.tokenizer.encodePlain(text);
+    const known = this.young.get(text);
+    if (known !== undefined) return known;
+    const tokens = this.old.get(text) ?? this.tokenizer.encodePlain(text);
     const bytes = entryBytes(text, tokens);
     if (bytes <= this.bytesMax / 4) this.keep(text, tokens, bytes);
     return tokens;
   }
 
   private keep(text: string, tokens: Uint32Array, bytes: number): void {
-    this.entries.set(ownCopy(text), tokens);
-    this.heldBytes += bytes;
-    if (this.heldBytes <= this.bytesMax) return;
-    // Many at once: to find the oldest, a map walks over all that was taken out of it before.
-    for (const [oldText, oldTokens] of this.entries) {
-      if (this.heldBytes <= this.bytesMax * ROOM_AFTER) break;
-      this.entries.delete(oldText);
-      this.heldBytes -= entryBytes(oldText, oldTokens);
+    if (this.youngBytes + bytes > this.bytesMax / 2) {
+      this.old = this.young;
+      this.oldBytes = this.youngBytes;
+      this.young = new Map();
+      this.youngBytes = 0;
     }
+    this.young.set(ownCopy(text), tokens);
+    this.youngBytes += bytes;
   }
 }
 
