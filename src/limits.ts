@@ -88,10 +88,10 @@ export const LIMITS = {
   /** Long chats that wait for a thread to tokenize them; more are tokenized beside the answering. */
   threadChatsWaiting: 64,
   /** Bodies remembered so that a next turn's is parsed from where it differs, and their bytes; parsed they take as much again. */
-  bodiesKept: 64,
+  bodiesKept: 512,
   bodyMemoBytes: 64 * 1024 * 1024,
-  /** Conversations remembered so that their next turn costs what is new; one stack serves some dozen sessions. */
-  conversationsKept: 128,
+  /** Conversations remembered so that their next turn costs what is new; bytes bound them before their number does. */
+  conversationsKept: 512,
   /** Bytes of those: JSON, texts, tokens and hashes; a 200k-token conversation needs about 4 MB. */
   conversationBytes: 192 * 1024 * 1024,
   /** Decisions kept for `dynamo explain`. */

@@ -1,14 +1,32 @@
 /**
  * Bodies parsed lately. An agent sends its whole conversation again with each turn; bytes that are those of the turn
- * before are compared, at memory speed, and only what follows is parsed. Bounded in number and bytes.
+ * before are compared, at memory speed, and only what follows is parsed and kept. Bounded in number and bytes.
  */
 import { randomUUID } from 'node:crypto';
 import { LIMITS } from '../limits.js';
+import type { BodyBytes } from './body-bytes.js';
 import { elementEnds, findList, isBoundary, type ListPlace } from './body-scan.js';
 import { parseJson } from './read-body.js';
 
 interface Entry {
-  bytes: Buffer;
+  /** The body and room for its next turns, which are written over what follows the last element they share. */
+  store: Buffer;
+  length: number;
+  value: Record<string, unknown>;
+  place: ListPlace;
+}
+
+interface Found {
+  entry: Entry;
+  /** Leading elements in common, at least one. */
+  common: number;
+}
+
+/** How a body goes on from a remembered one. */
+interface Continued {
+  /** What follows the elements in common. */
+  rest: Buffer;
+  from: number;
   value: Record<string, unknown>;
   place: ListPlace;
 }
@@ -17,10 +35,14 @@ interface Entry {
 const BYTES_MIN = 4_096;
 /** Bytes compared first, to tell conversations apart. */
 const PROBE_BYTES = 48;
+/** Room for later turns in a new buffer. */
+const GROWTH = 1.25;
+/** A body that goes on from another one takes its place, unless more than this share of that one would be lost. */
+const LOST_SHARE = 1 / 16;
 
 export class BodyMemo {
-  /** Most recently used first. */
-  #entries: Entry[] = [];
+  /** Most recently used last. */
+  readonly #entries: Entry[] = [];
   #bytes = 0;
   /** Stands for the elements that are not parsed again; nobody can send it. */
   readonly #sentinel = randomUUID();
@@ -31,15 +53,22 @@ export class BodyMemo {
   }
 
   /** What `JSON.parse` gives; parts of it may be shared with earlier results and must not be changed. Throws `invalid_json`. */
-  parse(bytes: Buffer): unknown {
-    if (bytes.length < BYTES_MIN) return parseJson(bytes);
-    const found = this.#find(bytes);
-    const known = found === null ? null : this.#continued(bytes, found);
-    if (known !== null && found !== null) {
-      if (known !== found.entry) this.#replace(found.entry, known);
-      else this.#touch(known);
-      return known.value;
+  parse(body: BodyBytes): unknown {
+    if (body.length < BYTES_MIN) return parseJson(body.whole());
+    const found = this.#find(body);
+    if (found !== null && isRepeated(found, body)) {
+      this.#touch(found.entry);
+      return found.entry.value;
     }
+    const continued = found === null ? null : this.#continued(body, found);
+    if (continued === null || found === null) return this.#parseWhole(body);
+    if (lostBytes(found) <= found.entry.length * LOST_SHARE) this.#grow(found.entry, continued);
+    else this.#keep({ store: body.whole(), length: body.length, ...continued });
+    return continued.value;
+  }
+
+  #parseWhole(body: BodyBytes): unknown {
+    const bytes = body.whole();
     const value = parseJson(bytes);
     // Finding the elements takes about as long as parsing: not before the request is on its way.
     if (isObject(value)) setImmediate(() => this.#learn(bytes, value));
@@ -51,51 +80,54 @@ export class BodyMemo {
     const list = place === null ? undefined : value[place.key];
     if (place === null || !Array.isArray(list) || list.length !== place.ends.length || list.length === 0)
       return;
-    this.#keep({ bytes, value, place });
+    this.#keep({ store: bytes, length: bytes.length, value, place });
   }
 
   /** The remembered body with most leading elements in common. */
-  #find(bytes: Buffer): { entry: Entry; common: number } | null {
-    let best: { entry: Entry; common: number } | null = null;
-    for (const entry of this.#entries) {
-      const common = commonElements(entry, bytes);
+  #find(body: BodyBytes): Found | null {
+    let best: Found | null = null;
+    for (let at = this.#entries.length - 1; at >= 0; at--) {
+      const entry = this.#entries[at] as Entry;
+      const common = commonElements(entry, body);
       if (common > (best?.common ?? 0)) best = { entry, common };
       if (common === entry.place.ends.length) break;
     }
     return best;
   }
 
-  /** The body that goes on from a remembered one; null when it must be parsed whole. */
-  #continued(bytes: Buffer, { entry, common }: { entry: Entry; common: number }): Entry | null {
+  /** Null when the body must be parsed whole. */
+  #continued(body: BodyBytes, { entry, common }: Found): Continued | null {
     const { place } = entry;
     const from = place.ends[common - 1] as number;
-    if (bytes.length === entry.bytes.length && from === place.ends.at(-1) && isTail(entry, bytes))
-      return entry;
+    const rest = Buffer.allocUnsafe(body.length - from);
+    body.copyTo(rest, 0, from, body.length);
     // An element that goes on in the new body, as a number may, is not the same.
-    if (!isBoundary(bytes, from)) return null;
-    const { ends, end } = elementEnds(bytes, from);
-    const value = this.#value(bytes, { entry, common, from, end });
+    if (!isBoundary(rest, 0)) return null;
+    const added = elementEnds(rest, 0);
+    const value = this.#value(rest, { entry, common, end: added.end });
     if (value === null) return null;
-    const list = value[place.key] as unknown[];
-    const all = [...place.ends.slice(0, common), ...ends];
-    if (list.length !== all.length) return null;
-    return { bytes, value, place: { key: place.key, start: place.start, ends: all, end } };
+    const ends = place.ends.slice(0, common);
+    for (const end of added.ends) ends.push(from + end);
+    if ((value[place.key] as unknown[]).length !== ends.length) return null;
+    return { rest, from, value, place: { key: place.key, start: place.start, ends, end: from + added.end } };
   }
 
   #value(
-    bytes: Buffer,
-    { entry, common, from, end }: { entry: Entry; common: number; from: number; end: number },
+    rest: Buffer,
+    { entry, common, end }: { entry: Entry; common: number; end: number },
   ): Record<string, unknown> | null {
-    const { place, value } = entry;
+    const { place, value, store, length } = entry;
     const kept = (value[place.key] as unknown[]).slice(0, common);
     try {
-      if (isTail(entry, bytes) && end === place.end + bytes.length - entry.bytes.length) {
-        const added = JSON.parse(`[0${bytes.toString('utf8', from, end)}]`) as unknown[];
+      if (rest.subarray(end).equals(store.subarray(place.end, length))) {
+        const added = JSON.parse(`[0${rest.toString('utf8', 0, end)}]`) as unknown[];
         return { ...value, [place.key]: kept.concat(added.slice(1)) };
       }
-      const head = bytes.toString('utf8', 0, place.start);
-      const rest = bytes.toString('utf8', from);
-      const parsed = JSON.parse(`${head}"${this.#sentinel}"${rest}`) as Record<string, unknown>;
+      const head = store.toString('utf8', 0, place.start);
+      const parsed = JSON.parse(`${head}"${this.#sentinel}"${rest.toString('utf8')}`) as Record<
+        string,
+        unknown
+      >;
       const list = parsed[place.key];
       // Another list of the same name further on is the one that counts.
       if (!Array.isArray(list) || list[0] !== this.#sentinel) return null;
@@ -105,32 +137,40 @@ export class BodyMemo {
     }
   }
 
-  #replace(before: Entry, entry: Entry): void {
-    // A body that goes on from all of another one takes its place; a fork stands beside it.
-    const isWhole = entry.place.ends.length >= before.place.ends.length;
-    if (isWhole) this.#drop(before);
-    this.#keep(entry);
+  /** The entry becomes the body that goes on from it: only what is new is copied. */
+  #grow(entry: Entry, { rest, from, value, place }: Continued): void {
+    const length = from + rest.length;
+    if (length > entry.store.length) {
+      const store = Buffer.allocUnsafeSlow(Math.ceil(length * GROWTH));
+      entry.store.copy(store, 0, 0, from);
+      this.#bytes += store.length - entry.store.length;
+      entry.store = store;
+    }
+    rest.copy(entry.store, from);
+    Object.assign(entry, { length, value, place });
+    this.#touch(entry);
+    this.#trim();
   }
 
   #touch(entry: Entry): void {
-    if (this.#entries[0] === entry) return;
-    this.#entries = [entry, ...this.#entries.filter((other) => other !== entry)];
+    if (this.#entries.at(-1) === entry) return;
+    this.#entries.splice(this.#entries.lastIndexOf(entry), 1);
+    this.#entries.push(entry);
   }
 
-  #keep(entry: Entry): void {
-    if (entry.bytes.length > LIMITS.bodyMemoBytes / 4) return;
-    this.#entries = [entry, ...this.#entries];
-    this.#bytes += entry.bytes.length;
+  #keep({ store, length, value, place }: Entry): void {
+    if (length > LIMITS.bodyMemoBytes / 4) return;
+    this.#entries.push({ store, length, value, place });
+    this.#bytes += store.length;
+    this.#trim();
+  }
+
+  #trim(): void {
     while (this.#bytes > LIMITS.bodyMemoBytes || this.#entries.length > LIMITS.bodiesKept) {
-      const oldest = this.#entries.at(-1);
+      const oldest = this.#entries.shift();
       if (oldest === undefined) break;
-      this.#drop(oldest);
+      this.#bytes -= oldest.store.length;
     }
-  }
-
-  #drop(entry: Entry): void {
-    this.#entries = this.#entries.filter((other) => other !== entry);
-    this.#bytes -= entry.bytes.length;
   }
 }
 
@@ -138,32 +178,35 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+function isRepeated({ entry, common }: Found, body: BodyBytes): boolean {
+  const { store, length, place } = entry;
+  if (body.length !== length || common !== place.ends.length) return false;
+  const from = place.ends[common - 1] as number;
+  return body.isSame(from, length, store, from);
+}
+
+/** Bytes of elements that are not in common. */
+function lostBytes({ entry: { place }, common }: Found): number {
+  return (place.ends.at(-1) as number) - (place.ends[common - 1] as number);
+}
+
 /** Leading elements whose bytes, with all before them, are the same. */
-function commonElements({ bytes, place }: Entry, other: Buffer): number {
+function commonElements({ store, place }: Entry, body: BodyBytes): number {
   const { ends } = place;
+  const isSame = (start: number, end: number): boolean => body.isSame(start, end, store, start);
   const probe = ends[Math.min(2, ends.length - 1)] as number;
-  if (!isSame(bytes, other, Math.max(0, probe - PROBE_BYTES), probe)) return 0;
-  if (isSame(bytes, other, 0, ends.at(-1) as number)) return ends.length;
+  if (!isSame(Math.max(0, probe - PROBE_BYTES), probe)) return 0;
+  if (isSame(0, ends.at(-1) as number)) return ends.length;
   let low = 0;
   let high = ends.length - 1;
   let same = 0;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     const end = ends[middle - 1] as number;
-    if (isSame(bytes, other, same, end)) {
+    if (isSame(same, end)) {
       low = middle;
       same = end;
     } else high = middle - 1;
   }
   return low;
-}
-
-/** The other body ends like this one does after its list. */
-function isTail({ bytes, place }: Entry, other: Buffer): boolean {
-  const length = bytes.length - place.end;
-  return other.length >= length && bytes.compare(other, other.length - length, other.length, place.end) === 0;
-}
-
-function isSame(bytes: Buffer, other: Buffer, start: number, end: number): boolean {
-  return other.length >= end && bytes.length >= end && bytes.compare(other, start, end, start, end) === 0;
 }

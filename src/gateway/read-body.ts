@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { BodyBytes } from './body-bytes.js';
 
 export interface BodyBounds {
   bytesMax: number;
@@ -13,7 +14,7 @@ export interface BodyBounds {
 export async function readJson(
   request: IncomingMessage,
   bounds: BodyBounds,
-  parse: (bytes: Buffer) => unknown = parseJson,
+  parse: (body: BodyBytes) => unknown = (body) => parseJson(body.whole()),
 ): Promise<unknown> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
@@ -32,8 +33,8 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** Whole body in one buffer. A body over the limit is refused before it is read where its length is told. */
-async function readBytes(request: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
+/** The whole body. One over the limit is refused before it is read where its length is told. */
+async function readBytes(request: IncomingMessage, bounds: BodyBounds): Promise<BodyBytes> {
   const { bytesMax, timeoutMs = LIMITS.bodyTimeoutMs } = bounds;
   const tooLarge = () => new DynamoError('body_too_large', { limit: bytesMax });
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge();
@@ -52,7 +53,7 @@ async function readBytes(request: IncomingMessage, bounds: BodyBounds): Promise<
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
       if (error === null) {
-        resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
+        resolve(new BodyBytes(chunks));
         return;
       }
       request.on('error', () => {});

@@ -8,6 +8,7 @@ import { DynamoError, toDynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { CommonRequest } from '../request/types.js';
 import { annotationsOf } from './annotations.js';
+import type { BodyBytes } from './body-bytes.js';
 import { Client } from './client.js';
 import type { Exchange } from './exchange.js';
 import { fitRequest } from './fit.js';
@@ -25,7 +26,7 @@ import { type ErrorEncoder, sendError } from './send.js';
 /** Never rejects: the client gets every failure in its dialect, telemetry hears of it. */
 export function serveRequest(call: HttpCall, dialect: Dialect, room: GatewayRoom): Promise<void> {
   const bytesMax = room.deps.config.bodyBytes;
-  const parse = (bytes: Buffer): unknown => room.bodies.parse(bytes);
+  const parse = (bytes: BodyBytes): unknown => room.bodies.parse(bytes);
   return serveFrom(call, room, {
     encodeError: dialect.encodeError,
     read: async () => ({ dialect, body: await readJson(call.request, { bytesMax }, parse) }),

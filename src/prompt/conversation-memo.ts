@@ -28,10 +28,15 @@ export interface MemoBounds {
   bytesMax: number;
 }
 
+/** Messages that a turn adds at most, for the conversation it goes on from to be found at once. */
+const LOOK_BACK = 64;
+
 export class ConversationMemo {
   readonly #bounds: MemoBounds;
   /** Least recently used first. */
   readonly #kept = new Set<Conversation>();
+  /** By its last message. */
+  readonly #byLast = new Map<EngineMessage, Conversation>();
   #bytes = 0;
 
   constructor(bounds: MemoBounds) {
@@ -49,9 +54,24 @@ export class ConversationMemo {
 
   /** The one with most messages in common. */
   find(lead: string, messages: readonly EngineMessage[]): Found | null {
+    return this.#continued(lead, messages) ?? this.#closest(lead, messages);
+  }
+
+  /** The one that is continued, whose messages are still the same objects: none has more in common. */
+  #continued(lead: string, messages: readonly EngineMessage[]): Found | null {
+    for (let common = messages.length; common > Math.max(0, messages.length - LOOK_BACK); common--) {
+      const conversation = this.#byLast.get(messages[common - 1] as EngineMessage);
+      if (conversation === undefined || conversation.messages.length !== common) continue;
+      if (conversation.lead !== lead) continue;
+      if (commonMessages(conversation.messages, messages) === common) return { conversation, common };
+    }
+    return null;
+  }
+
+  #closest(lead: string, messages: readonly EngineMessage[]): Found | null {
     let best: Found | null = null;
     for (const conversation of this.#kept) {
-      if (conversation.lead !== lead || !mayShare(conversation.messages, messages)) continue;
+      if (!mayShare(conversation.messages, messages) || conversation.lead !== lead) continue;
       const common = commonMessages(conversation.messages, messages);
       if (common > 0 && common >= (best?.common ?? 0)) best = { conversation, common };
     }
@@ -64,6 +84,7 @@ export class ConversationMemo {
     const size = sizeOf(conversation);
     if (size > this.#bounds.bytesMax / 4) return;
     this.#kept.add(conversation);
+    this.#byLast.set(conversation.messages.at(-1) as EngineMessage, conversation);
     this.#bytes += size;
     const isFull = (): boolean =>
       this.#bytes > this.#bounds.bytesMax || this.#kept.size > this.#bounds.countMax;
@@ -76,11 +97,15 @@ export class ConversationMemo {
 
   clear(): void {
     this.#kept.clear();
+    this.#byLast.clear();
     this.#bytes = 0;
   }
 
   #drop(conversation: Conversation): void {
-    if (this.#kept.delete(conversation)) this.#bytes -= sizeOf(conversation);
+    if (!this.#kept.delete(conversation)) return;
+    this.#bytes -= sizeOf(conversation);
+    const last = conversation.messages.at(-1) as EngineMessage;
+    if (this.#byLast.get(last) === conversation) this.#byLast.delete(last);
   }
 }
 
