@@ -80,7 +80,7 @@ class Run {
     const worker = this.#placement.worker;
     const isWhole = !request.stream && (deps.answersWhole?.(worker, request) ?? false);
     this.#isWhole = isWhole;
-    const { path, bytes } = this.#body(worker, { isWhole });
+    const { path, pieces } = this.#body(worker, { isWhole });
     this.#answer = this.#job.warming.begins(request, this.#placement.decision);
     reply.routed(this.#placement.decision);
     const filter = deps.outputFilter?.(worker, request) ?? null;
@@ -88,23 +88,23 @@ class Run {
       if (filter === null) this.#onEvent(event);
       else for (const one of filter(event)) this.#onEvent(one);
     };
-    this.#control = link.stream(path, bytes, { onEvent, isWhole });
+    this.#control = link.stream(path, pieces, { onEvent, isWhole });
     reply.feed(this.#control);
     meter.forwarded(this.#placement.decision);
   }
 
   /** The chat's JSON is at hand since its prompt was prepared; the rest of the body is small. */
-  #body(worker: string, { isWhole }: { isWhole: boolean }): { path: string; bytes: Buffer } {
+  #body(worker: string, { isWhole }: { isWhole: boolean }): { path: string; pieces: Buffer[] } {
     const { request, prompt, deps } = this.#job;
     const isChat = request.input.kind === 'chat';
     const fields = deps.engineFields(worker, request, isChat ? prompt : null);
     const own = { ...fields, request_id: request.id };
     if (isChat && prompt.chat !== undefined) {
       const settings = { ...engineSettings(request, { isWhole }), ...own };
-      return { path: CHAT_PATH, bytes: bodyWithChat(settings, prompt.chat) };
+      return { path: CHAT_PATH, pieces: bodyWithChat(settings, prompt.chat) };
     }
     const { path, body } = engineBody(request, { isWhole });
-    return { path, bytes: Buffer.from(JSON.stringify({ ...body, ...own })) };
+    return { path, pieces: [Buffer.from(JSON.stringify({ ...body, ...own }))] };
   }
 
   cancel(error: DynamoError): void {

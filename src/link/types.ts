@@ -21,8 +21,11 @@ export interface StreamControl {
 export interface WorkerLink {
   readonly worker: string;
   readonly url: string;
-  /** Sends an engine body to `path` and delivers the answer's events, of a stream or of a whole answer. Never throws. */
-  stream(path: string, body: Record<string, unknown> | Buffer, sink: StreamSink): StreamControl;
+  /**
+   * Sends an engine body to `path`, as an object or as JSON in pieces, and delivers the answer's events, of a stream or of a
+   * whole answer. Never throws.
+   */
+  stream(path: string, body: Record<string, unknown> | readonly Buffer[], sink: StreamSink): StreamControl;
   /** One JSON exchange (tokenize, models, …). Rejects with a DynamoError. */
   json(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown>;
   /** GET as text, for metrics. Rejects with a DynamoError. */

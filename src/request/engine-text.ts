@@ -8,18 +8,14 @@ export interface ChatText {
   tools: string;
 }
 
-const CLOSE = ']}';
+const CLOSE = Buffer.from(']}');
 
-/** `settings` = everything of the body but messages and tools. */
-export function bodyWithChat(settings: Record<string, unknown>, { messages, tools }: ChatText): Buffer {
+/**
+ * The body in pieces, so that a long chat need not be copied: `settings` = everything of it but messages and tools.
+ */
+export function bodyWithChat(settings: Record<string, unknown>, { messages, tools }: ChatText): Buffer[] {
   const settled = JSON.stringify(settings).slice(0, -1);
   const separator = settled.length === 1 ? '' : ',';
   const listed = tools === '' ? '' : `"tools":${tools},`;
-  const head = `${settled}${separator}${listed}"messages":[`;
-  const headBytes = Buffer.byteLength(head);
-  const body = Buffer.allocUnsafe(headBytes + messages.length + CLOSE.length);
-  body.write(head, 0, 'utf8');
-  messages.copy(body, headBytes);
-  body.write(CLOSE, headBytes + messages.length, 'latin1');
-  return body;
+  return [Buffer.from(`${settled}${separator}${listed}"messages":[`), messages, CLOSE];
 }

@@ -35,6 +35,20 @@ const piece = (content: string): string =>
   `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta: { content } }] })}\n\n`;
 const END = `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`;
 
+it.each([10, 3_000_000])('sends a body in pieces of %i bytes as one', async (bytes) => {
+  const { engine, link } = await engineAnd((_request, response) => {
+    response.writeHead(200, SSE);
+    response.end(piece('ok') + END);
+  });
+  for (const mark of ['a', 'b']) {
+    const { sink, ended } = collect();
+    const pieces = ['{"model":"', mark.repeat(bytes), '"}'].map((text) => Buffer.from(text));
+    link.stream('/v1/chat/completions', pieces, sink);
+    expect(textOf(await ended)).toBe('ok');
+  }
+  expect(engine.bodies).toEqual([{ model: 'a'.repeat(bytes) }, { model: 'b'.repeat(bytes) }]);
+});
+
 describe('a whole answer', () => {
   const whole = (body: object, status = 200) =>
     engineAnd((_request, response) => {

@@ -142,7 +142,7 @@ async function prepared(prompts: SwitchablePromptService, request: CommonRequest
       localHashes,
       source,
       regions,
-      body: text && JSON.parse(bodyWithChat({ a: 1 }, text).toString()),
+      body: text && JSON.parse(Buffer.concat(bodyWithChat({ a: 1 }, text)).toString()),
     };
   } catch (error) {
     return { error: (error as Error).message };
