@@ -7,6 +7,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { crcOf, decodeHead, encodeHead, factsOf, HEAD_BYTES, keyText } from './page-format.js';
+import { claimVersion } from './page-version.js';
 import type { Page, PageFacts, PagePlace, PageTier, ReadMiss } from './types.js';
 
 const SUFFIX = '.page';
@@ -31,12 +32,13 @@ export class DirectoryPlace implements PagePlace {
   readonly #writer = randomBytes(6).toString('hex');
   #writes = 0;
 
-  /** Makes the folder; throws the system's error when it cannot be made. */
+  /** Makes the folder; throws the system's error when it cannot be made, and for one of another version. */
   constructor(options: DirectoryOptions) {
     this.tier = options.tier;
     this.#options = options;
     this.#dir = path.join(options.dir, options.namespace);
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    claimVersion(this.#dir);
   }
 
   has(key: bigint): boolean {

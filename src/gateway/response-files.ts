@@ -1,5 +1,5 @@
 /** Kept answers as files, one each: versioned, readable by this user alone, bounded in number and bytes. */
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { KeptResponse } from '../dialects/types.js';
@@ -43,13 +43,14 @@ export class ResponseFiles {
 
   /**
    * Waits for the disk: it is asked once per conversation after a restart, by code that cannot wait any other way.
-   * Throws for a file that is no kept answer; it is removed.
+   * Throws for a file that is no kept answer, which is removed, and for one of another version, which is set aside under
+   * the name of its version: who goes back to that version finds it.
    */
   read(id: string): OwnedResponse | undefined {
     if (!this.#files.has(id)) return undefined;
     try {
       const { version, owner, kept } = JSON.parse(readFileSync(this.#fileOf(id), 'utf8'));
-      if (version !== VERSION) throw new Error(`its version is ${JSON.stringify(version)}, not ${VERSION}`);
+      if (version !== VERSION) return this.#setAside(id, version);
       if (typeof owner !== 'string' || !isKept(kept, id)) throw new Error('it is no kept answer');
       return { owner, kept };
     } catch (error) {
@@ -98,6 +99,12 @@ export class ResponseFiles {
       this.#files.set(id, bytes);
       this.#bytes += bytes;
     }
+  }
+
+  #setAside(id: string, version: unknown): never {
+    const aside = `${this.#fileOf(id)}.v${String(version).replace(/\W/g, '').slice(0, 20)}`;
+    renameSync(this.#fileOf(id), aside);
+    throw new Error(`it is of version ${JSON.stringify(version)}, not ${VERSION}; set aside as ${aside}`);
   }
 
   #forget(id: string): void {

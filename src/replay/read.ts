@@ -8,7 +8,7 @@ import { isClaudeLogRow, readClaudeLogs } from './readers/claude-logs.js';
 import { type Draft, finishDraft } from './readers/draft.js';
 import { isRecordingHeader, readRecording } from './readers/recording.js';
 import { isLengthRow, type Row, readRows } from './readers/rows.js';
-import { RECORDING_SCHEMA } from './recording.js';
+import { RECORDING_FAMILY, RECORDING_SCHEMA } from './recording.js';
 import type { ReadOptions, Workload } from './types.js';
 
 /** A larger file does not fit a string in memory. */
@@ -58,6 +58,7 @@ function draftOf(
       'unlike forms are mixed',
     );
   }
+  refuseOtherVersion(rows);
   if (rows.some(({ fields }) => isRecordingHeader(fields))) return readRecording(rows, options);
   const lengths = rows.filter(({ fields }) => isLengthRow(fields));
   if (lengths.length > 0) {
@@ -70,6 +71,19 @@ function draftOf(
   }
   if (rows.some(({ fields }) => isClaudeLogRow(fields))) return readClaudeLogs(rows, options);
   throw traceError(first.place, 'is of no known form: neither lengths nor requests');
+}
+
+/** Its lines could look like ours and mean something else. */
+function refuseOtherVersion(rows: readonly Row[]): void {
+  for (const { fields, place } of rows) {
+    const { schema } = fields;
+    if (typeof schema !== 'string' || !schema.startsWith(RECORDING_FAMILY) || schema === RECORDING_SCHEMA)
+      continue;
+    throw traceError(
+      place,
+      `is a recording in the form \`${schema.slice(0, 40)}\`; this version reads \`${RECORDING_SCHEMA}\``,
+    );
+  }
 }
 
 async function traceFiles(path: string): Promise<string[]> {

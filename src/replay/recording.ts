@@ -4,6 +4,8 @@
  */
 
 export const RECORDING_SCHEMA = 'dynamo.recording.v1';
+/** What every version of a recording begins with. */
+export const RECORDING_FAMILY = 'dynamo.recording.v';
 
 /** First line of each file. */
 export interface RecordingHeader {

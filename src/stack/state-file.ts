@@ -33,14 +33,42 @@ export function isAlive(mark: { pid: number; startTime: string | null }): boolea
   }
 }
 
-/** Null when there is none, or one of another version. */
+/** Null when there is none, or one that is not of this version. */
 export function readState(dir: string): StackState | null {
+  const state = readJson(path.join(dir, 'stack.json'));
+  return isState(state) ? state : null;
+}
+
+/**
+ * Before a stack writes its own: one of another version, or one that cannot be read, gets another name instead of being
+ * written over. Answers what happened; null when there was nothing to do.
+ */
+export function setStateAside(dir: string): string | null {
+  const file = path.join(dir, 'stack.json');
+  const state = readJson(file);
+  if (state === undefined || isState(state)) return null;
+  const { version } = (typeof state === 'object' ? state : null) ?? {};
+  const aside = `${file}.${Number.isInteger(version) && version !== VERSION ? `v${version}` : 'unreadable'}`;
+  renameSync(file, aside);
+  return `${file} is not of version ${VERSION} and was set aside as ${path.basename(aside)}; processes of the stack that wrote it are not looked for`;
+}
+
+/** Undefined when there is no file, null when it is no JSON. */
+function readJson(file: string): { version?: unknown } | null | undefined {
+  if (!existsSync(file)) return undefined;
   try {
-    const state = JSON.parse(readFileSync(path.join(dir, 'stack.json'), 'utf8')) as StackState;
-    return state.version === VERSION ? state : null;
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
     return null;
   }
+}
+
+function isState(value: { version?: unknown } | null | undefined): value is StackState {
+  if (value === null || value === undefined || value.version !== VERSION) return false;
+  const { pid, workers } = value as Partial<StackState>;
+  const isEntry = (entry: unknown): boolean =>
+    typeof entry === 'object' && entry !== null && Number.isInteger((entry as ProcessEntry).pid);
+  return Number.isInteger(pid) && Array.isArray(workers) && workers.every(isEntry);
 }
 
 /** Written whole under a temporary name: a reader never sees half of it. */
@@ -91,7 +119,10 @@ function holderIn(file: string): { pid: number; url: string } | null {
 /** A stack that ended in order took its lock with it. */
 export const isLockLeft = (dir: string): boolean => existsSync(path.join(dir, 'lock'));
 
-/** A link to a file that is written already: nobody ever reads half a lock and takes it for a dead one's. */
+/**
+ * A link to a file that is written already: nobody ever reads half a lock and takes it for a dead one's. Its three
+ * fields mean the same in every version, so that an older dynamo does not take a newer one's name, nor the reverse.
+ */
 function createLock(lock: string, url: string): boolean {
   const whole = `${lock}.${process.pid}.new`;
   writeFileSync(whole, JSON.stringify({ ...self(), url }), { mode: 0o600 });

@@ -5,6 +5,7 @@
 import type { TierIndex } from '../cache/announcer.js';
 import { Catalogue, type TierFigures } from '../cache/catalogue.js';
 import { DirectoryPlace } from '../cache/directory-place.js';
+import { foreignFolders } from '../cache/page-version.js';
 import { openRemote } from '../cache/remote/open-remote.js';
 import { RemotePlace } from '../cache/remote/remote-place.js';
 import type { Report } from '../cache/report-lines.js';
@@ -109,7 +110,14 @@ export class StackTiers {
   }
 
   async #storage(tier: PageTier, at: string, namespace: string): Promise<PagePlace> {
-    if (tier !== 'remote') return new DirectoryPlace({ tier, dir: at, namespace, isDurable: false });
+    if (tier !== 'remote') {
+      for (const folder of foreignFolders(at))
+        this.#warn(
+          'tier_version',
+          `${folder} was made by another version of dynamo: it is left alone, and no quota counts it`,
+        );
+      return new DirectoryPlace({ tier, dir: at, namespace, isDurable: false });
+    }
     const place = new RemotePlace(await openRemote(at, namespace), namespace, () => {});
     this.#places.push(place);
     return place;
