@@ -8,6 +8,11 @@ export function serveSnapshot({ response }: HttpCall, room: GatewayRoom): void {
   sendJson(response, 200, room.deps.snapshot());
 }
 
+/** The whole run, for `dynamo report`. */
+export function serveReport({ response }: HttpCall, room: GatewayRoom): void {
+  sendJson(response, 200, room.deps.report());
+}
+
 /** The routing decision of a recent request with its inputs. Rejects with `not_found` for one not (or no longer) known. */
 export function serveExplain({ response, params, path }: HttpCall, room: GatewayRoom): void {
   const id = params['id'] ?? '';

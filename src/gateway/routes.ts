@@ -12,7 +12,7 @@ import { serveEvents } from './events-route.js';
 import { serveHealth, serveLive, serveMetrics, serveQuiet } from './health-routes.js';
 import { serveCancel, serveInputItems, serveKept } from './kept-responses.js';
 import { serveModel, serveModels } from './model-routes.js';
-import { serveCache, serveExplain, serveSnapshot } from './own-routes.js';
+import { serveCache, serveExplain, serveReport, serveSnapshot } from './own-routes.js';
 import { servePrefill } from './prefill.js';
 import type { GatewayRoom } from './room.js';
 import { serveScore } from './score.js';
@@ -61,6 +61,7 @@ const ROUTES: [methods: string, path: string, handle: Handler, access?: 'open'][
   ['GET HEAD', '/api/hello', serveQuiet, 'open'],
   ['POST', '/api/event_logging/batch', serveQuiet, 'open'],
   ['GET', '/dynamo/v1/snapshot', serveSnapshot],
+  ['GET', '/dynamo/v1/report', serveReport],
   ['GET', '/dynamo/v1/events', serveEvents],
   ['GET', '/dynamo/v1/requests/{id}', serveExplain],
   ['GET', '/dynamo/v1/cache', serveCache],

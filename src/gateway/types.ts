@@ -6,6 +6,7 @@ import type { CommonRequest, StreamEvent } from '../request/types.js';
 import type { RouterService } from '../router/types.js';
 import type { MetricsFormat } from '../telemetry/metrics/exposition.js';
 import type { MissReport } from '../telemetry/miss-cause.js';
+import type { RunReport } from '../telemetry/run-report.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../telemetry/types.js';
 import type { KeyPolicy } from './key-policy.js';
 
@@ -86,6 +87,8 @@ export interface GatewayDeps {
   warm?: WarmSettings;
   emit(event: TelemetryEvent): void;
   snapshot(): Snapshot;
+  /** The run so far, in steps. */
+  report(): RunReport;
   /** The text of `/metrics`. */
   metrics(format: MetricsFormat): string;
   /** Calls back for each event from now on; returns the unsubscribe function. */

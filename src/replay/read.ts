@@ -19,9 +19,7 @@ const TRACE_NAME = /\.(json|jsonl)$/;
 
 /** One workload of all files; a folder stands for the `.json` and `.jsonl` files below it. Throws `trace_invalid`. */
 export async function readWorkload(paths: readonly string[], options: ReadOptions): Promise<Workload> {
-  const files = (await Promise.all(paths.map((path) => traceFiles(path)))).flat();
-  if (files.length === 0)
-    throw traceError({ file: paths.join(' '), at: 'folder' }, 'holds no .json or .jsonl file');
+  const files = await filesOf(paths);
   const sessions: { file: string; value: Fields }[] = [];
   const rows: Row[] = [];
   for (const file of files) {
@@ -42,6 +40,18 @@ export async function readWorkload(paths: readonly string[], options: ReadOption
       remedy: 'Choose a --block-size that divides --trace-block-size, or is a multiple of it.',
     });
   }
+}
+
+/** The lines of files and folders as objects. Throws `trace_invalid`. */
+export async function readLines(paths: readonly string[]): Promise<Row[]> {
+  const files = await filesOf(paths);
+  return (await Promise.all(files.map(async (file) => rowsOf(file, await readText(file))))).flat();
+}
+
+async function filesOf(paths: readonly string[]): Promise<string[]> {
+  const files = (await Promise.all(paths.map((path) => traceFiles(path)))).flat();
+  if (files.length > 0) return files;
+  throw traceError({ file: paths.join(' '), at: 'folder' }, 'holds no .json or .jsonl file');
 }
 
 function draftOf(

@@ -4,6 +4,8 @@ import { EventLoopGauge } from '../telemetry/event-loop.js';
 import { MetricsCollector } from '../telemetry/metrics/collector.js';
 import type { MetricsFormat } from '../telemetry/metrics/exposition.js';
 import { metricsText } from '../telemetry/metrics/metrics-text.js';
+import { HistoryBook } from '../telemetry/run-history.js';
+import { type RunReport, runReport } from '../telemetry/run-report.js';
 import { createSnapshotStore, type SnapshotStore } from '../telemetry/snapshot.js';
 import type { ProcessSnapshot, Snapshot } from '../telemetry/types.js';
 import { routerName } from './routing.js';
@@ -14,6 +16,7 @@ export class Books {
   readonly eventLoop = new EventLoopGauge();
   readonly #store: SnapshotStore;
   readonly #metrics = new MetricsCollector();
+  readonly #history = new HistoryBook();
 
   constructor({ name, plan, router, askedAt }: StackSpec, url: string) {
     const { recipe, variant, servedModel: model, engine } = plan;
@@ -23,6 +26,7 @@ export class Books {
     this.#store = createSnapshotStore(identity, () => processSnapshot(this.eventLoop));
     this.bus.subscribe((event) => this.#store.apply(event));
     this.bus.subscribe((event) => this.#metrics.apply(event));
+    this.bus.subscribe((event) => this.#history.apply(event));
   }
 
   /** The address is known only once the listener is open. */
@@ -32,6 +36,10 @@ export class Books {
 
   snapshot(): Snapshot {
     return this.#store.snapshot(Date.now());
+  }
+
+  report(): RunReport {
+    return runReport(this.snapshot(), this.#history.history(), this.#metrics);
   }
 
   metricsText(format: MetricsFormat): string {

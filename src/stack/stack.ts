@@ -207,6 +207,7 @@ export class Stack {
       warm: warmSettings(plan, spec.settings.warm),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#books.snapshot(),
+      report: () => this.#books.report(),
       metrics: (format) => this.#books.metricsText(format),
       subscribe: (listener) => this.#bus.subscribe(listener),
       isReady: () => this.#isReady,

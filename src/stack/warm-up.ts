@@ -127,6 +127,7 @@ function warmDeps({ deps, plan }: WarmUpOptions, link: ReturnType<typeof createW
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
     metrics: deps.metrics,
+    report: deps.report,
     subscribe: (listener) => bus.subscribe(listener),
     isReady: () => true,
   };

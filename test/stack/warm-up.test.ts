@@ -95,6 +95,7 @@ function stack(served = 0): { deps: GatewayDeps; prepared: CommonRequest[]; told
     emit: (event) => told.push(event),
     snapshot: () => store.snapshot(0),
     metrics: never,
+    report: never,
     subscribe: never,
     isReady: () => true,
   };

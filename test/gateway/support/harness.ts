@@ -11,6 +11,8 @@ import { MissTeller } from '../../../src/stack/explain-misses.js';
 import { createBus, type TelemetryBus } from '../../../src/telemetry/bus.js';
 import { MetricsCollector } from '../../../src/telemetry/metrics/collector.js';
 import { metricsText } from '../../../src/telemetry/metrics/metrics-text.js';
+import { HistoryBook } from '../../../src/telemetry/run-history.js';
+import { runReport } from '../../../src/telemetry/run-report.js';
 import { createSnapshotStore } from '../../../src/telemetry/snapshot.js';
 import type { Snapshot, StampedEvent, TelemetryEvent } from '../../../src/telemetry/types.js';
 import { type Script, type ScriptedEngine, startScriptedEngine } from './scripted-engine.js';
@@ -63,10 +65,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const bus = createBus({ now: Date.now });
   const store = createSnapshotStore(STACK);
   const metrics = new MetricsCollector();
+  const history = new HistoryBook();
   const events: StampedEvent[] = [];
   bus.subscribe((event) => {
     store.apply(event);
     metrics.apply(event);
+    history.apply(event);
     events.push(event);
   });
   const watch = options.watch?.((event) => bus.emit(event));
@@ -91,6 +95,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     explainMiss: (id) => misses.report(id),
     emit: (event) => bus.emit(event),
     snapshot: () => store.snapshot(Date.now()),
+    report: () => runReport(store.snapshot(Date.now()), history.history(), metrics),
     metrics: (format) => metricsText(store.snapshot(Date.now()), metrics, format),
     subscribe: (listener) => {
       listeners += 1;
