@@ -15,6 +15,8 @@ export const LIMITS = {
   sseLineBytes: 16 * 1024 * 1024,
   /** Requests held by the gateway at once, queued ones included. */
   requestsMax: 2_048,
+  /** Times one answer may go on at another worker when its own is lost: a request that kills workers must end. */
+  continuations: 3,
   /** Answers (`n`) of one request, as in OpenAI's API. */
   choicesMax: 128,
   /** Answers of `/v1/responses` kept for `previous_response_id`. */

@@ -22,6 +22,7 @@ interface DecisionShape {
   request?: {
     dialect: string;
     key?: string | null;
+    continued?: { from: string; to: string; tokens: number; reason: string }[];
     session: { id: string; harness: string; role: string } | null;
     hints: {
       priority: number;
@@ -65,6 +66,7 @@ export function decisionText(value: unknown): string {
     `prompt     ${decision.promptTokens} tokens; ${decision.predictedTokens} expected in its cache, ${decision.reachableTokens} reachable`,
     ...senderLines(decision),
     ...missLines(decision),
+    ...continuedLines(decision),
     `time       ${decision.decideMs.toFixed(2)} ms to decide, ${decision.queueMs.toFixed(1)} ms in the queue`,
     '',
     ...table([head, ...rows]),
@@ -91,6 +93,12 @@ function senderLines({ request }: DecisionShape): string[] {
     `sender     ${dialect}, ${sender}${key === undefined || key === null ? '' : `, key ${key}`}`,
     ...(given.length === 0 ? [] : [`hints      ${given.join(', ')}`]),
   ];
+}
+
+function continuedLines({ request }: DecisionShape): string[] {
+  return (request?.continued ?? []).map(
+    ({ from, to, tokens, reason }) => `continued  from ${from} to ${to} after ${tokens} tokens: ${reason}`,
+  );
 }
 
 function missLines({ miss }: DecisionShape): string[] {

@@ -1,5 +1,6 @@
 /** What the rest of the stack may know of an engine: how to start it, when it is ready, what it speaks. */
 import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
+import type { ContinuationFields } from '../request/continuation.js';
 
 /** A step of a worker's start, shown while it runs. */
 export interface Phase {
@@ -50,6 +51,8 @@ export interface EngineAdapter {
   enginePriority(priority: number): number | undefined;
   /** Body field in which a chat's token ids may be sent beside its messages, saving template and tokenizer; absent = none. */
   readonly tokenIdsField?: string;
+  /** How an answer that one worker began goes on at another; absent = not. */
+  readonly continuation?: ContinuationFields;
   /**
    * The engine is asked for a whole answer where the client is: reading 64 pieces to put them together again costs more
    * than all the rest of a small request. Absent = always a stream.

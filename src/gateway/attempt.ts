@@ -7,6 +7,7 @@ import { bodyWithChat } from '../request/engine-text.js';
 import type { CommonRequest, StopReason, StreamEvent, Usage } from '../request/types.js';
 import type { Outcome, Placement } from '../router/types.js';
 import type { AnswerBlocks } from './answer-blocks.js';
+import type { AnswerSoFar } from './answer-so-far.js';
 import type { Reply } from './reply.js';
 import type { RequestMeter } from './request-meter.js';
 import type { GatewayDeps } from './types.js';
@@ -23,12 +24,15 @@ export interface Job {
   signal: AbortSignal;
 }
 
+/** One attempt's own: what was told of the answer before it, null where it cannot be continued. */
+export type Attempt = Job & { answer: AnswerSoFar | null };
+
 /**
  * Resolves with null when the answer was delivered whole, else with the failure, which was not delivered. The
  * placement is ended in every case, the engine's work is cancelled when the signal aborts. Rejects when the request
  * cannot even be written down.
  */
-export function attempt(job: Job, placement: Placement): Promise<DynamoError | null> {
+export function attempt(job: Attempt, placement: Placement): Promise<DynamoError | null> {
   const { signal, deps } = job;
   const link = deps.link(placement.worker);
   if (link === undefined) {
@@ -57,7 +61,7 @@ export function attempt(job: Job, placement: Placement): Promise<DynamoError | n
 }
 
 class Run {
-  readonly #job: Job;
+  readonly #job: Attempt;
   readonly #placement: Placement;
   readonly #settle: (error: DynamoError | null) => void;
   #control: StreamControl | undefined;
@@ -65,32 +69,38 @@ class Run {
   #reason: StopReason = 'stop';
   /** The answer comes in one piece, so nothing tells when its first token was there. */
   #isWhole = false;
+  /** Its prompt is computed. */
+  #isComputed = false;
   #isOver = false;
   /** Kept only where the next turn may be prepared. */
-  #answer: AnswerBlocks | null = null;
+  #blocks: AnswerBlocks | null = null;
 
-  constructor(job: Job, placement: Placement, settle: (error: DynamoError | null) => void) {
+  constructor(job: Attempt, placement: Placement, settle: (error: DynamoError | null) => void) {
     this.#job = job;
     this.#placement = placement;
     this.#settle = settle;
   }
 
   start(link: WorkerLink): void {
-    const { request, deps, reply, meter } = this.#job;
+    const { request, deps, reply, meter, answer } = this.#job;
     const worker = this.#placement.worker;
     const isWhole = !request.stream && (deps.answersWhole?.(worker, request) ?? false);
     this.#isWhole = isWhole;
     const { path, pieces } = this.#body(worker, { isWhole });
-    this.#answer = this.#job.warming.begins(request, this.#placement.decision);
+    this.#blocks = this.#job.warming.begins(request, this.#placement.decision);
     reply.routed(this.#placement.decision);
     const filter = deps.outputFilter?.(worker, request) ?? null;
     const onEvent = (event: StreamEvent): void => {
+      answer?.heard(event);
       if (filter === null) this.#onEvent(event);
       else for (const one of filter(event)) this.#onEvent(one);
     };
     this.#control = link.stream(path, pieces, { onEvent, isWhole });
     reply.feed(this.#control);
     meter.forwarded(this.#placement.decision);
+    // What has been said before takes its blocks here too.
+    const said = answer?.tokens.length ?? 0;
+    if (said > 0) this.#placement.grew(said);
   }
 
   /** The chat's JSON is at hand since its prompt was prepared; the rest of the body is small. */
@@ -98,13 +108,21 @@ class Run {
     const { request, prompt, deps } = this.#job;
     const isChat = request.input.kind === 'chat';
     const fields = deps.engineFields(worker, request, isChat ? prompt : null);
-    const own = { ...fields, request_id: request.id };
+    const own = { ...fields, ...this.#continuationFields(worker), request_id: request.id };
     if (isChat && prompt.chat !== undefined) {
       const settings = { ...engineSettings(request, { isWhole }), ...own };
       return { path: CHAT_PATH, pieces: bodyWithChat(settings, prompt.chat) };
     }
     const { path, body } = engineBody(request, { isWhole });
     return { path, pieces: [Buffer.from(JSON.stringify({ ...body, ...own }))] };
+  }
+
+  #continuationFields(worker: string): Record<string, unknown> {
+    const { deps, answer } = this.#job;
+    const fields = answer === null || this.#isWhole ? null : (deps.continuation?.(worker) ?? null);
+    if (answer === null || fields === null) return {};
+    const { tokens } = answer;
+    return { [fields.idsField]: true, ...(tokens.length === 0 ? {} : { [fields.continuedField]: tokens }) };
   }
 
   cancel(error: DynamoError): void {
@@ -118,24 +136,39 @@ class Run {
 
   #onEvent(event: StreamEvent): void {
     if (this.#isOver) return;
-    const { reply } = this.#job;
     if (event.type === 'error') {
       this.#fail(event.error);
       return;
     }
-    if (!this.#isWhole) this.#count(event);
-    this.#answer?.push(event);
-    if (event.type === 'usage') this.#usage = event.usage;
-    if (event.type === 'finish' && event.choice === 0) this.#reason = event.reason;
-    if (this.#isSpareCall(event)) return;
     try {
-      reply.push(event);
+      this.#pass(event);
     } catch (error) {
       this.#control?.cancel();
       this.#fail(toDynamoError(error));
-      return;
     }
+  }
+
+  #pass(told: StreamEvent): void {
+    const { reply, answer } = this.#job;
+    // Attempts say all of the answer.
+    this.#blocks?.push(told);
+    const event = answer === null ? told : answer.rest(told);
+    if (event === null) return;
+    if (!this.#isWhole) this.#count(event);
+    if (event.type === 'usage') this.#usage = event.usage;
+    if (event.type === 'finish' && event.choice === 0) this.#reason = event.reason;
+    const shown = this.#isSpareCall(event) ? null : this.#shown(event);
+    if (shown !== null) reply.push(shown);
     if (event.type === 'done') this.#finish();
+  }
+
+  /** Token ids are asked for to continue an answer; a client that has not asked for them gets none. */
+  #shown(event: StreamEvent): StreamEvent | null {
+    if (event.type !== 'text' || event.tokenIds === undefined) return event;
+    if (this.#job.request.extra['return_token_ids'] === true) return event;
+    const { choice, text, logprobs } = event;
+    if (logprobs !== undefined) return { type: 'text', choice, text, logprobs };
+    return text === '' ? null : { type: 'text', choice, text };
   }
 
   /** A client that takes one call at a time gets the first, as from vLLM; not every engine holds to it. */
@@ -152,12 +185,15 @@ class Run {
   #count(event: StreamEvent): void {
     const { meter } = this.#job;
     const before = meter.outputTokens;
-    if (meter.output(event)) {
+    meter.output(event);
+    const grown = meter.outputTokens - before;
+    if (grown === 0) return;
+    if (!this.#isComputed) {
+      this.#isComputed = true;
       this.#placement.firstToken();
       this.#job.warming.ended(null);
     }
-    const grown = meter.outputTokens - before;
-    if (grown > 0) this.#placement.grew(grown);
+    this.#placement.grew(grown);
   }
 
   #finish(): void {
@@ -171,7 +207,7 @@ class Run {
       worker: this.#placement.worker,
       usage: this.#usage,
       reason: this.#reason,
-      answer: this.#answer?.blocks() ?? null,
+      answer: this.#blocks?.blocks() ?? null,
     });
     this.#settle(null);
   }

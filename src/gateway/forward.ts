@@ -1,34 +1,78 @@
-/** Routes a request and sees it through, on a second worker if the first is lost before it said anything. */
+/** Routes a request and sees it through: a lost worker's answer is given by another, from its beginning or from where it broke off. */
 import type { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { CommonRequest } from '../request/types.js';
 import type { Placement, RouteInput, WorkerId } from '../router/types.js';
+import { AnswerSoFar } from './answer-so-far.js';
 import { attempt, type Job } from './attempt.js';
-
-const ATTEMPTS = 2;
+import { nextStep } from './next-step.js';
+import type { RequestNotes } from './request-notes.js';
 
 /** Resolves when the answer was delivered. Rejects with the failure, which nobody was told yet. */
-export async function forward(job: Job): Promise<void> {
-  const failed: WorkerId[] = [];
-  let failure: DynamoError | null = null;
-  for (let round = 1; round <= ATTEMPTS; round += 1) {
-    const placement = await placed(job, { failed, failure });
-    failure = await attempt(job, placement);
+export async function forward(job: Job, notes?: RequestNotes): Promise<void> {
+  const continuationsMax = job.deps.config.continuations ?? LIMITS.continuations;
+  const counts = { startedOver: 0, continued: 0 };
+  const { reply, request, meter, signal } = job;
+  let answer = answerOf(request, continuationsMax);
+  let placement = await job.deps.router.route(routeInput(job), signal);
+  for (;;) {
+    const failure = await attempt({ ...job, answer }, placement);
     if (failure === null) return;
-    const isWorkersFault = failure.code === 'engine_lost';
-    if (!isWorkersFault || !job.reply.canStartOver || job.signal.aborted) break;
-    failed.push(placement.worker);
+    const step = nextStep({
+      failure,
+      isAborted: signal.aborted,
+      canStartOver: reply.canStartOver,
+      ...counts,
+      continuationsMax,
+      answer: answer === null ? null : { tokens: answer.tokens.length, isFinished: answer.finish !== null },
+      isRepeatable: request.sampling.temperature === 0,
+    });
+    if (step === 'give_up') throw failure;
+    if (step === 'complete') {
+      complete(job, answer);
+      return;
+    }
+    meter.broken();
+    const from = placement.worker;
+    placement = await placed(job, from, failure);
+    if (step === 'start_over') {
+      counts.startedOver += 1;
+      reply.startOver();
+      answer = answerOf(request, continuationsMax);
+    } else {
+      counts.continued += 1;
+      answer?.sayAgain();
+      const tokens = answer?.tokens.length ?? 0;
+      const continued = { from, to: placement.worker, tokens, reason: failure.message };
+      meter.continued(continued);
+      notes?.continued(request.id, continued);
+    }
   }
-  throw failure;
 }
 
-/** When no other worker can take it, the failure of the first is the news, not the want of a second. */
-async function placed(
-  job: Job,
-  { failed, failure }: { failed: readonly WorkerId[]; failure: DynamoError | null },
-): Promise<Placement> {
+/** Several choices have several answers, of which engines take none up. */
+function answerOf(request: CommonRequest, continuationsMax: number): AnswerSoFar | null {
+  return continuationsMax > 0 && request.n === 1 ? new AnswerSoFar() : null;
+}
+
+/** The worker was lost between the end of its answer and its figures, which are then our own. */
+function complete({ reply, meter, prompt }: Job, answer: AnswerSoFar | null): void {
+  const outputTokens = answer?.tokens.length ?? 0;
+  const usage = { promptTokens: prompt.tokens.length, cachedTokens: 0, outputTokens, reasoningTokens: 0 };
+  reply.push({ type: 'usage', usage });
+  reply.push({ type: 'done' });
+  meter.finished(usage, answer?.finish ?? 'stop');
+}
+
+/**
+ * Another worker, or the same once it has been started again. When none can take it, the failure of the first is the news,
+ * not the want of a second. One that failed it earlier has been restarted meanwhile, or will fail again: attempts are few.
+ */
+async function placed(job: Job, failed: WorkerId, failure: DynamoError): Promise<Placement> {
   try {
-    return await job.deps.router.route(routeInput(job, failed), job.signal);
+    return await job.deps.router.route(routeInput(job, [failed]), job.signal);
   } catch (error) {
-    throw failure !== null && !job.signal.aborted ? failure : error;
+    throw job.signal.aborted ? error : failure;
   }
 }
 

@@ -15,6 +15,8 @@ export interface Reply {
   readonly canStartOver: boolean;
   /** Where the request went; its headers are sent with the first byte. */
   routed(decision: Decision): void;
+  /** Another worker gives all of the answer; only while `canStartOver`. */
+  startOver(): void;
   /** The engine's stream that feeds this reply, to be paused while the client is slow. */
   feed(control: StreamControl): void;
   /** One event, never an `error`. */
@@ -67,6 +69,8 @@ class StreamReply implements Reply {
   routed(decision: Decision): void {
     this.#headers = { ...this.#headers, ...routeHeaders(decision) };
   }
+
+  startOver(): void {}
 
   feed(control: StreamControl): void {
     this.#control = control;
@@ -167,6 +171,9 @@ class WholeReply implements Reply {
 
   routed(decision: Decision): void {
     this.#headers = { ...this.#headers, ...routeHeaders(decision) };
+  }
+
+  startOver(): void {
     this.#events = [];
   }
 

@@ -83,6 +83,15 @@ export class RequestMeter {
     this.#preparedAt = performance.now();
   }
 
+  /** Its worker failed it; what follows is our own time until another has it. */
+  broken(): void {
+    this.#readAt = performance.now();
+  }
+
+  continued(step: { from: string; to: string; tokens: number; reason: string }): void {
+    this.#emit({ type: 'request.continued', id: this.id, ...step });
+  }
+
   /** The request is on its way to the worker. */
   forwarded(decision: Decision): void {
     this.#forwardedAt = performance.now();
@@ -105,10 +114,10 @@ export class RequestMeter {
     });
   }
 
-  /** Counts output. Answers true for the first. */
-  output(event: StreamEvent): boolean {
+  /** Counts output. */
+  output(event: StreamEvent): void {
     const tokens = tokensOf(event);
-    if (tokens === 0) return false;
+    if (tokens === 0) return;
     const now = performance.now();
     const isFirst = this.#firstAt === null;
     if (isFirst) {
@@ -120,7 +129,6 @@ export class RequestMeter {
     this.#outputTokens += tokens;
     this.#pendingTokens += tokens;
     if (now - this.#reportedAt >= LIMITS.tokenReportMs) this.#report(now);
-    return isFirst;
   }
 
   finished(usage: Usage | null, stopReason: StopReason): void {
@@ -184,6 +192,7 @@ export class RequestMeter {
 
 /** Engines send a token per event; only ids tell exactly. */
 function tokensOf(event: StreamEvent): number {
-  if (event.type === 'text') return event.tokenIds?.length ?? (event.text === '' ? 0 : 1);
+  if ('tokenIds' in event && event.tokenIds !== undefined) return event.tokenIds.length;
+  if (event.type === 'text') return event.text === '' ? 0 : 1;
   return event.type === 'thinking' || event.type === 'tool_start' || event.type === 'tool_delta' ? 1 : 0;
 }

@@ -11,6 +11,17 @@ export interface RequestNote {
   hints: Hints;
   /** Name of the API key it came with. */
   key: string | null;
+  /** Workers that were lost in mid-answer, and who took it up. */
+  continued?: Continued[];
+}
+
+export interface Continued {
+  from: string;
+  to: string;
+  /** Tokens of the answer that were known by then. */
+  tokens: number;
+  /** How the worker was lost. */
+  reason: string;
 }
 
 /** Bounded: the oldest note goes when there are more than the router keeps decisions. */
@@ -25,6 +36,11 @@ export class RequestNotes {
     if (this.#notes.size <= LIMITS.decisionsKept) return;
     const [oldest] = this.#notes.keys();
     if (oldest !== undefined) this.#notes.delete(oldest);
+  }
+
+  continued(id: string, step: Continued): void {
+    const note = this.#notes.get(id);
+    if (note !== undefined) note.continued = [...(note.continued ?? []), step];
   }
 
   get(id: string): RequestNote | undefined {

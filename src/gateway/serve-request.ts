@@ -84,7 +84,8 @@ export async function serveExchange(
     const context = encodeContext(exchange, { model, request, promptTokens, meter });
     const annotations = annotationsOf(request, prompt, room.warn);
     reply = exchange.reply({ dialect, request, context, annotations });
-    await forward({ request, prompt, reply, meter, deps, warming: room.warming, signal: client.signal });
+    const job = { request, prompt, reply, meter, deps, warming: room.warming, signal: client.signal };
+    await forward(job, room.notes);
     if (meter.usage !== null) room.regions.add({ id, prompt, cachedTokens: meter.usage.cachedTokens });
   } catch (error) {
     const known = knownError(client.signal.aborted ? client.signal.reason : error);

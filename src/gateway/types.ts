@@ -2,6 +2,7 @@
 import type { WorkerLink } from '../link/types.js';
 import type { PromptService } from '../prompt/service.js';
 import type { PreparedPrompt } from '../prompt/types.js';
+import type { ContinuationFields } from '../request/continuation.js';
 import type { CommonRequest, StreamEvent } from '../request/types.js';
 import type { RouterService } from '../router/types.js';
 import type { MetricsFormat } from '../telemetry/metrics/exposition.js';
@@ -38,6 +39,8 @@ export interface GatewayConfig {
   bodyBytes: number;
   /** For tests: the times of `LIMITS` by which a request must have arrived. */
   arrival?: { headersMs: number; bodyMs: number; checkMs: number };
+  /** Times one answer may go on at another worker when its own is lost; 0 = never. Absent: `LIMITS.continuations`. */
+  continuations?: number;
   /** Folder for answers of `/v1/responses` that are to survive a restart; absent: they are kept in memory only. */
   responsesDir?: string;
 }
@@ -75,6 +78,8 @@ export interface GatewayDeps {
     request: CommonRequest,
     prompt: PreparedPrompt | null,
   ): Record<string, unknown>;
+  /** How an answer that another worker began goes on at this one; null or absent = it cannot. */
+  continuation?(worker: string): ContinuationFields | null;
   /** Whether this request's answer is asked for as a whole instead of a stream; absent = never. */
   answersWhole?(worker: string, request: CommonRequest): boolean;
   /** Reads raw output of an engine whose own parsers are missing; null = its events pass as they are. */

@@ -101,8 +101,9 @@ export class ChunkDecoder {
         ? choice['message']
         : {};
     const thinking = text(delta['reasoning']) || text(delta['reasoning_content']);
+    const before = out.length;
     if (thinking !== '') out.push({ type: 'thinking', choice: index, text: thinking });
-    pushText(choice, delta, index, out);
+    const hasText = pushText(choice, delta, index, out);
     const calls = Array.isArray(delta['tool_calls']) ? delta['tool_calls'] : [];
     // Calls of a whole message are complete and stand in a row, mostly without an index.
     const isWhole = delta === choice['message'];
@@ -111,6 +112,7 @@ export class ChunkDecoder {
     }
     if (isFields(delta['function_call']))
       state.tools.push({ index: 0, function: delta['function_call'] }, out);
+    if (!hasText) addTokenIds(choice, index, out, before);
     if (typeof choice['finish_reason'] === 'string') this.#finish(choice, index, state, out);
   }
 
@@ -187,13 +189,12 @@ export function usageOf(usage: Fields): Usage {
   };
 }
 
-/** Text of a chat delta or a completion. An empty piece counts only when logprobs or ids come with it. */
-function pushText(choice: Fields, delta: Fields, index: number, out: StreamEvent[]): void {
+/** Text of a chat delta or a completion; an empty piece counts only when logprobs come with it. False without any. */
+function pushText(choice: Fields, delta: Fields, index: number, out: StreamEvent[]): boolean {
   const piece = text(delta['content']) || text(delta['refusal']) || text(choice['text']);
   const logprobs = choice['logprobs'] ?? undefined;
-  const ids = choice['token_ids'];
-  const tokenIds = Array.isArray(ids) && ids.length > 0 ? (ids as number[]) : undefined;
-  if (piece === '' && logprobs === undefined && tokenIds === undefined) return;
+  if (piece === '' && logprobs === undefined) return false;
+  const tokenIds = tokenIdsOf(choice);
   out.push({
     type: 'text',
     choice: index,
@@ -201,6 +202,22 @@ function pushText(choice: Fields, delta: Fields, index: number, out: StreamEvent
     ...(logprobs === undefined ? {} : { logprobs }),
     ...(tokenIds === undefined ? {} : { tokenIds }),
   });
+  return true;
+}
+
+/** Of a chunk without text: with the last of its events, or with a text of nothing. */
+function addTokenIds(choice: Fields, index: number, out: StreamEvent[], from: number): void {
+  const tokenIds = tokenIdsOf(choice);
+  if (tokenIds === undefined) return;
+  const last = out.length > from ? out.at(-1) : undefined;
+  if (last?.type === 'thinking' || last?.type === 'tool_start' || last?.type === 'tool_delta')
+    last.tokenIds = tokenIds;
+  else out.push({ type: 'text', choice: index, text: '', tokenIds });
+}
+
+function tokenIdsOf(choice: Fields): number[] | undefined {
+  const ids = choice['token_ids'];
+  return Array.isArray(ids) && ids.length > 0 ? (ids as number[]) : undefined;
 }
 
 function isFailure(chunk: Fields): boolean {

@@ -209,13 +209,14 @@ export type StopReason = 'stop' | 'length' | 'tool_use' | 'stop_sequence' | 'con
  * What an engine's answer becomes. `choice` counts from 0 (more than one only with `n`).
  * Order per choice: any number of `text`, `thinking`, `tool_*`; one `finish`. The stream ends with one
  * `done` or one `error`, after which nothing follows. Failures travel here and are never thrown past it.
+ * `tokenIds`, where the engine tells them, are of the tokens since the event that had some before.
  */
 export type StreamEvent =
   | { type: 'start'; engineId: string }
   | { type: 'text'; choice: number; text: string; logprobs?: unknown; tokenIds?: number[] }
-  | { type: 'thinking'; choice: number; text: string }
-  | { type: 'tool_start'; choice: number; index: number; id: string; name: string }
-  | { type: 'tool_delta'; choice: number; index: number; arguments: string }
+  | { type: 'thinking'; choice: number; text: string; tokenIds?: number[] }
+  | { type: 'tool_start'; choice: number; index: number; id: string; name: string; tokenIds?: number[] }
+  | { type: 'tool_delta'; choice: number; index: number; arguments: string; tokenIds?: number[] }
   | { type: 'finish'; choice: number; reason: StopReason; stopSequence?: string }
   | { type: 'usage'; usage: Usage }
   | { type: 'done' }

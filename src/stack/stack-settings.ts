@@ -12,6 +12,8 @@ export interface StackSettings {
   bodyBytes: number;
   /** Serve requests for any model name; agents insist on their own. */
   acceptAnyModel: boolean;
+  /** Times one answer goes on at another worker when its own is lost; 0 = never. */
+  continuations: number;
   /** Where answers of `/v1/responses` are kept. */
   responsesStore: 'memory' | 'disk';
   /** Milliseconds running requests have when the stack drains. */
@@ -31,6 +33,9 @@ const READERS: Record<string, Reader> = {
   },
   'gateway.accept_any_model': (settings, key, value) => {
     settings.acceptAnyModel = truth(key, value);
+  },
+  'gateway.continuations': (settings, key, value) => {
+    settings.continuations = wholeNumber(key, value, 0);
   },
   'responses.store': (settings, key, value) => {
     if (value !== 'memory' && value !== 'disk') throw invalid(key, value, 'memory or disk');
@@ -74,6 +79,7 @@ export function readStackSettings(pairs: Record<string, string>): StackSettings 
   const settings: StackSettings = {
     bodyBytes: LIMITS.bodyBytes,
     acceptAnyModel: false,
+    continuations: LIMITS.continuations,
     responsesStore: 'memory',
     drainMs: LIMITS.drainMs,
     router: {},

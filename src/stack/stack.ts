@@ -22,6 +22,7 @@ import { attachedWorker } from './attached-worker.js';
 import { Books } from './books.js';
 import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
 import { MissTeller } from './explain-misses.js';
+import { gatewayConfig } from './gateway-config.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
@@ -173,16 +174,7 @@ export class Stack {
     this.#bus.subscribe((event) => misses.apply(event));
     const attached = new Map(plan.workers.map((worker) => [worker.id, worker.attached]));
     const deps: GatewayDeps = {
-      config: {
-        host: spec.host,
-        port: spec.port,
-        apiKeys: [],
-        keyPolicies: spec.keyPolicies,
-        bodyBytes: spec.settings.bodyBytes,
-        ...(spec.settings.responsesStore === 'disk'
-          ? { responsesDir: path.join(this.#options.stateDir, 'responses') }
-          : {}),
-      },
+      config: gatewayConfig(spec, this.#options.stateDir),
       served: {
         name: plan.servedModel,
         aliases: plan.aliases,
@@ -197,6 +189,7 @@ export class Stack {
       link: (worker) => workers.link(worker),
       engineFields: (worker, request, prompt) =>
         engineFields(adapterOf(plan.engine), request, prompt, attached.get(worker)),
+      continuation: () => adapterOf(plan.engine).continuation ?? null,
       answersWhole: (_worker, request) => adapterOf(plan.engine).answersWhole === true && mayBeWhole(request),
       outputFilter: (worker, request) => net.filter(worker, request),
       onPrompt: (request, prompt) => {

@@ -47,7 +47,7 @@ class Store implements SnapshotStore {
   readonly #workers = new WorkerTable();
   readonly #requests = new RequestTable();
   readonly #sessions = new SessionTable();
-  readonly #counts = { total: 0, failed: 0, cancelled: 0, rejected: 0 };
+  readonly #counts = { total: 0, failed: 0, cancelled: 0, rejected: 0, continued: 0 };
   readonly #tokens = { prompt: 0, cached: 0, predicted: 0, reachable: 0, generated: 0 };
   readonly #byKind = noTokensByKind();
   readonly #misses: Snapshot['misses'] = {};
@@ -174,6 +174,9 @@ class Store implements SnapshotStore {
       case 'request.routed':
         this.#histograms.queueMs.add(event.queueMs);
         this.#histograms.overheadMs.add(event.overheadMs);
+        break;
+      case 'request.continued':
+        this.#counts.continued += 1;
         break;
       case 'request.first_token':
         this.#histograms.ttftMs.add(event.ttftMs);

@@ -74,6 +74,8 @@ export type TelemetryEvent =
       preparedMs: number;
       forwardedMs: number;
     }
+  /** Its worker was lost in mid-answer, of which so many tokens are known; `to` takes it up. */
+  | { type: 'request.continued'; id: string; from: string; to: string; tokens: number; reason: string }
   | { type: 'request.first_token'; id: string; ttftMs: number }
   | { type: 'request.tokens'; id: string; count: number; itlMs: number[] }
   | { type: 'request.finished'; id: string; usage: Usage | null; e2eMs: number; stopReason: string }
@@ -256,6 +258,8 @@ export interface Snapshot extends ProcessSnapshot {
     failed: number;
     cancelled: number;
     rejected: number;
+    /** Times an answer went on at another worker because its own was lost. */
+    continued: number;
     active: number;
     queued: number;
   };

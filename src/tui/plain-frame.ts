@@ -18,7 +18,7 @@ export function plainFrame(snapshot: Snapshot, columns = 100): string {
     '',
     `cache     hit rate ${percent(hitRate.total)} total, ${percent(hitRate.lastMinute)} last minute, ${percent(hitRate.reachable)} reachable`,
     `          ${compactCount(tokens.cached)} of ${compactCount(tokens.prompt)} prompt tokens cached, ${compactCount(tokens.predicted)} predicted, read/write ${(readWriteRatio ?? 0).toFixed(1)}`,
-    `requests  ${requests.total} total, ${requests.active} active, ${requests.queued} queued, ${requests.failed} failed, ${requests.cancelled} cancelled, ${requests.rejected} rejected`,
+    `requests  ${requests.total} total, ${requests.active} active, ${requests.queued} queued, ${requests.failed} failed, ${requests.cancelled} cancelled, ${requests.rejected} rejected${requests.continued === 0 ? '' : `, ${requests.continued} continued`}`,
     `latency   TTFT ${summary(latency.ttftMs)}   inter-token ${summary(latency.itlMs)}`,
     `          queue ${summary(latency.queueMs)}   overhead ${summary(latency.overheadMs)}`,
     ...(snapshot.router.faults === 0

@@ -23,10 +23,14 @@ const text = fc.oneof(
 );
 const chunk = fc.record({
   text,
+  id: fc.nat(2 ** 31),
   shape: fc.constantFrom(
     'plain',
     'plain',
     'plain',
+    'id',
+    'id',
+    'ids',
     'spaced',
     'usage',
     'other choice',
@@ -36,7 +40,18 @@ const chunk = fc.record({
   ),
 });
 
-function written({ text: content, shape }: { text: string; shape: string }): string {
+interface Chunk {
+  text: string;
+  shape: string;
+  id: number;
+}
+
+const idsOf = ({ shape, id }: Chunk): number[] | null =>
+  shape === 'id' ? [id] : shape === 'ids' ? [id, 7] : null;
+
+function written(one: Chunk): string {
+  const { text: content, shape } = one;
+  const ids = idsOf(one);
   const delta: Record<string, unknown> = shape === 'reasoning' ? { reasoning: content } : { content };
   if (shape === 'extra') delta['note'] = { content };
   const body = {
@@ -48,6 +63,7 @@ function written({ text: content, shape }: { text: string; shape: string }): str
         delta,
         logprobs: null,
         finish_reason: shape === 'finish' ? 'stop' : null,
+        ...(ids === null ? {} : { token_ids: ids }),
       },
     ],
     ...(shape === 'usage' ? { usage: { prompt_tokens: 3, completion_tokens: 1 } } : {}),
@@ -56,16 +72,18 @@ function written({ text: content, shape }: { text: string; shape: string }): str
 }
 
 /** What chunks stand for, without the decoder. */
-function expected(chunks: { text: string; shape: string }[]): StreamEvent[] {
+function expected(chunks: Chunk[]): StreamEvent[] {
   const finished = new Set<number>();
-  return chunks.flatMap(({ text: content, shape }): StreamEvent[] => {
+  return chunks.flatMap((one): StreamEvent[] => {
+    const { text: content, shape } = one;
+    const ids = idsOf(one);
     const choice = shape === 'other choice' ? 1 : 0;
     if (finished.has(choice)) return [];
     if (shape === 'finish') finished.add(choice);
     const said: StreamEvent =
       shape === 'reasoning'
         ? { type: 'thinking', choice, text: content }
-        : { type: 'text', choice, text: content };
+        : { type: 'text', choice, text: content, ...(ids === null ? {} : { tokenIds: ids }) };
     return shape === 'finish' ? [said, { type: 'finish', choice, reason: 'stop' }] : [said];
   });
 }

@@ -8,6 +8,7 @@ describe('settings', () => {
     expect(readStackSettings({})).toEqual({
       bodyBytes: LIMITS.bodyBytes,
       acceptAnyModel: false,
+      continuations: LIMITS.continuations,
       responsesStore: 'memory',
       drainMs: LIMITS.drainMs,
       router: {},
@@ -18,6 +19,7 @@ describe('settings', () => {
     const given = readStackSettings({
       'limits.body_bytes': '1000',
       'gateway.accept_any_model': 'true',
+      'gateway.continuations': '0',
       'responses.store': 'disk',
       drain_ms: '0',
       'router.max_active_per_worker': '3',
@@ -30,6 +32,7 @@ describe('settings', () => {
     expect(given).toEqual({
       bodyBytes: 1_000,
       acceptAnyModel: true,
+      continuations: 0,
       responsesStore: 'disk',
       drainMs: 0,
       warm: { share: 0.1, nextTurn: 'hinted' },
@@ -53,6 +56,7 @@ describe('settings', () => {
     ['warm.next_turn', 'always'],
     ['drain_ms', '-1'],
     ['gateway.accept_any_model', 'yes'],
+    ['gateway.continuations', '-1'],
     ['responses.store', 'cloud'],
     ['router.queue_max', ''],
   ])('refuse %s=%s', (key, value) => {

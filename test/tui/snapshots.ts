@@ -38,7 +38,15 @@ export function snapshotOf({
     eventLoopMs: { p50: 0.1, p99: 1, p999: 3, max: 5 },
     memory: { residentBytes: 120_000_000, heapUsedBytes: 30_000_000 },
     workers: Array.from({ length: workers }, (_, index) => workerOf(index)),
-    requests: { total: requests, failed: 0, cancelled: 1, rejected: 0, active: isUsed ? 1 : 0, queued: 0 },
+    requests: {
+      total: requests,
+      failed: 0,
+      cancelled: 1,
+      rejected: 0,
+      continued: 0,
+      active: isUsed ? 1 : 0,
+      queued: 0,
+    },
     tokens: isUsed
       ? { prompt: 12_600, cached: 9_677, predicted: 9_677, reachable: 9_930, generated: 800 }
       : { prompt: 0, cached: 0, predicted: 0, reachable: 0, generated: 0 },

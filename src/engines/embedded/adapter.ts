@@ -7,7 +7,7 @@ import type { Plan, WorkerPlan } from '../../plan/types.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { requantizeIfNeeded } from './core/requantize.js';
 import { classifyExit } from './exit-cause.js';
-import { TOKEN_IDS_FIELD } from './types.js';
+import { CONTINUATION, TOKEN_IDS_FIELD } from './types.js';
 
 const SLOTS_DEFAULT = 4;
 
@@ -15,6 +15,7 @@ export const embeddedAdapter: EngineAdapter = {
   name: 'embedded',
   healthPath: '/health',
   tokenIdsField: TOKEN_IDS_FIELD,
+  continuation: CONTINUATION,
   retentionField: 'kv_retention',
   readyTimeoutMs: 60_000,
   metrics: {

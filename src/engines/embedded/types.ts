@@ -7,6 +7,9 @@ import type { PageObserver } from '../../cache/types.js';
 /** Body field of a chat whose token ids the sender has already, see `EngineAdapter.tokenIdsField`. */
 export const TOKEN_IDS_FIELD = 'prompt_token_ids';
 
+/** Body fields by which an answer is taken up by another worker, see `EngineAdapter.continuation`. */
+export const CONTINUATION = { idsField: 'stream_token_ids', continuedField: 'continued_token_ids' } as const;
+
 export interface CoreInfo {
   /** What answers: `llama.cpp`, or `simulator`. */
   engine: string;
@@ -70,7 +73,9 @@ export type CoreFinish = 'stop' | 'length' | 'cancelled' | 'error';
 /** One generation. Callbacks come between engine steps, on the event loop, in order; `onEnd` exactly once and last. */
 export interface CoreJob {
   tokens: Uint32Array;
-  /** Output bound, already clamped to the context left by the caller; at least 1. */
+  /** The answer's first tokens, said by another worker: computed as if chosen here, and not told again. */
+  continued?: Uint32Array;
+  /** Output bound, `continued` included, already clamped to the context left by the caller; at least 1. */
   maxTokens: number;
   sampling: CoreSampling;
   /** Higher = earlier. Ties by arrival. */

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { DynamoError } from '../../errors.js';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
-import { TOKEN_IDS_FIELD } from '../embedded/types.js';
+import { CONTINUATION, TOKEN_IDS_FIELD } from '../embedded/types.js';
 import type { EngineAdapter, FailureCause } from '../types.js';
 import { factsText } from './worker-options.js';
 
@@ -13,6 +13,7 @@ export const simulatorAdapter: EngineAdapter = {
   name: 'simulator',
   healthPath: '/health',
   tokenIdsField: TOKEN_IDS_FIELD,
+  continuation: CONTINUATION,
   readyTimeoutMs: 30_000,
   metrics: {
     running: 'vllm:num_requests_running',

@@ -42,8 +42,10 @@ interface Run {
   answer: Answer;
   entry: SimRunning;
   blocks: Int32Array;
-  /** Answer tokens that left. */
+  /** Answer tokens that left, of which another worker said so many. */
   told: number;
+  continued: number;
+  isStarted: boolean;
   isOver: boolean;
 }
 
@@ -162,7 +164,10 @@ export class SimulatedCore implements EngineCore {
     const sequence = new Uint32Array(job.tokens.length + answer.tokens.length);
     sequence.set(job.tokens);
     sequence.set(answer.tokens, job.tokens.length);
-    const sizes = { promptTokens: job.tokens.length, outputTokens: answer.tokens.length };
+    // What another worker said is there to be computed in one go, and something is always left to be said.
+    const continued = Math.min(job.continued?.length ?? 0, answer.tokens.length - 1);
+    const promptTokens = job.tokens.length + continued;
+    const sizes = { promptTokens, outputTokens: answer.tokens.length - continued };
     const blocks = this.#names.take(sequence, job.cacheSalt);
     const request = { id: String(this.#nextId++), ...sizes, blocks, priority: job.priority, session: -1 };
     if (!this.#worker.canHold(request)) {
@@ -170,7 +175,9 @@ export class SimulatedCore implements EngineCore {
       const detail = `Prompt and answer of ${sequence.length} tokens do not fit into ${this.info.blocksTotal} KV blocks of ${this.info.blockTokens} tokens.`;
       return new DynamoError('invalid_request', { detail });
     }
-    return { job, answer, entry: this.#worker.submit(request), blocks, told: 0, isOver: false };
+    const entry = this.#worker.submit(request);
+    const told = job.continued?.length ?? 0;
+    return { job, answer, entry, blocks, told, continued, isStarted: false, isOver: false };
   }
 
   #wake(): void {
@@ -229,9 +236,11 @@ export class SimulatedCore implements EngineCore {
   #tell(run: Run): void {
     const { job, entry, answer } = run;
     const cached = entry.cachedTokens ?? 0;
-    if (run.told === 0 && entry.generated > 0)
+    if (!run.isStarted && entry.generated > 0) {
+      run.isStarted = true;
       job.onStart(cached, { gpu: cached, cpu: 0, disk: 0, remote: 0 });
-    while (run.told < entry.generated && !run.isOver) {
+    }
+    while (run.told < run.continued + entry.generated && !run.isOver) {
       const token = answer.tokens[run.told++] as number;
       if (token === END_TOKEN) continue;
       this.#counters.generatedTokens += 1;

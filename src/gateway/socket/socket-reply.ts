@@ -27,6 +27,8 @@ export class SocketReply implements Reply {
 
   routed(): void {}
 
+  startOver(): void {}
+
   feed(control: StreamControl): void {
     this.#control = control;
     if (this.#isPaused) control.pause();

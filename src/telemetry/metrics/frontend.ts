@@ -29,6 +29,12 @@ function requestFamilies({ requests }: Snapshot, collected: MetricsCollector, mo
       samples: [[model, requests.total]],
     },
     {
+      name: 'dynamo_frontend_requests_continued',
+      type: 'counter',
+      help: 'Answers that went on at another worker because their own was lost.',
+      samples: [[model, requests.continued]],
+    },
+    {
       name: 'dynamo_frontend_active_requests',
       type: 'gauge',
       help: 'Requests now in work.',

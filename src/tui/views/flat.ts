@@ -154,7 +154,10 @@ function latencyTexts({ latency }: Snapshot): string[] {
 }
 
 const countsText = ({ requests }: Snapshot): string =>
-  `Requests: ${requests.total} total, ${requests.active} active, ${requests.queued} queued, ${requests.failed} failed, ${requests.rejected} rejected`;
+  `Requests: ${requests.total} total, ${requests.active} active, ${requests.queued} queued, ${requests.failed} failed, ${requests.rejected} rejected${continuedText(requests.continued)}`;
+
+const continuedText = (continued: number): string =>
+  continued === 0 ? '' : `, ${continued} continued at another worker`;
 
 function requestTexts(snapshot: Snapshot, ui: UiState): string[] {
   const list = shownRequests(snapshot, ui);

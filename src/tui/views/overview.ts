@@ -56,6 +56,7 @@ function countsOf({ requests }: Snapshot): string {
     `${requests.active} active`,
     ...(requests.queued > 0 ? [`${requests.queued} queued`] : []),
     ...(requests.failed > 0 ? [`${requests.failed} failed`] : []),
+    ...(requests.continued > 0 ? [`${requests.continued} continued`] : []),
     ...(requests.rejected > 0 ? [`${requests.rejected} rejected`] : []),
   ];
   return `${requests.total} total, ${rest.join(', ')}`;

@@ -6,6 +6,33 @@ import { BLOCK, promptOf, simulated } from './support.js';
 const hashes = (events: readonly CoreKvEvent[], type: 'stored' | 'removed'): bigint[] =>
   events.flatMap((event) => (event.type === type ? event.hashes : []));
 
+describe('an answer another worker began', () => {
+  it('goes on as it would have, and what was said is read in one go', () => {
+    const whole = simulated();
+    const asked = whole.ask('a', { tokens: promptOf(100), maxTokens: 12 });
+    whole.clock.settle();
+    const other = simulated();
+    const continued = Uint32Array.from(asked.tokens.slice(0, 5));
+    const rest = other.ask('a', { tokens: promptOf(100), maxTokens: 12, continued });
+    other.clock.settle();
+    expect([...continued, ...rest.tokens]).toEqual(asked.tokens);
+    expect(rest).toMatchObject({ finish: asked.finish, firstAt: 105, endAt: 111 });
+  });
+
+  it('that was all said only ends', () => {
+    const whole = simulated();
+    const asked = whole.ask('a', { tokens: promptOf(20), maxTokens: 6 });
+    whole.clock.settle();
+    const rest = whole.ask('b', {
+      tokens: promptOf(20),
+      maxTokens: 6,
+      continued: Uint32Array.from(asked.tokens),
+    });
+    whole.clock.settle();
+    expect(rest).toMatchObject({ tokens: [], finish: 'length' });
+  });
+});
+
 describe('time', () => {
   it('is what the passes take: a prompt, then a token at a time', () => {
     const { clock, ask } = simulated();

@@ -43,6 +43,7 @@ export interface GatewayOptions {
   link?: (worker: string) => WorkerLink | undefined;
   engineFields?: GatewayDeps['engineFields'];
   outputFilter?: GatewayDeps['outputFilter'];
+  continuation?: GatewayDeps['continuation'];
   /** Stands in for the counting prompt service; blocks of 16 tokens. */
   prompt?: PromptService;
   /** Whether the workers tell what they hold; `TestGateway.router` takes their events. */
@@ -87,6 +88,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     link: options.link ?? ((worker) => links.get(worker)),
     engineFields: options.engineFields ?? (() => ({})),
     ...(options.outputFilter === undefined ? {} : { outputFilter: options.outputFilter }),
+    ...(options.continuation === undefined ? {} : { continuation: options.continuation }),
     onPrompt: (request, prompt) => {
       misses.onPrompt(request, prompt);
       watch?.onPrompt(request, prompt);

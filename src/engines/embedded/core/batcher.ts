@@ -11,7 +11,7 @@ import type { CoreFinish, CoreHandle, CoreJob, CoreKvEvent } from '../types.js';
 import { nextChunk } from './chunk-plan.js';
 import { requireValid } from './job-check.js';
 import type { SlotCache } from './slot-cache.js';
-import { firstInTurn, newTask, surfacing, type Task, tellEnd } from './task.js';
+import { firstInTurn, newTask, nextTurn, surfacing, type Task, takesKnown, tellEnd } from './task.js';
 import { TierSteps, type Unsaved } from './tier-steps.js';
 import type { TieredPrefix } from './tiered-prefix.js';
 import { TokenCounters } from './token-counters.js';
@@ -262,8 +262,9 @@ export class Batcher {
     else if (task.generated >= task.maxTokens) this.#end(task, 'length');
   }
 
-  /** Picks and tells a token; true when it is one that ends the answer. */
+  /** Picks and tells a token, or takes one that is known; true when it is one that ends the answer. */
   #picksStop(task: Task): boolean {
+    if (takesKnown(task)) return false;
     const { token, logprobs } = task.picker!.pick();
     if (task.job.stopTokens?.has(token) === true || this.#device.isEndOfGeneration(token)) return true;
     task.nextToken = token;
@@ -291,10 +292,4 @@ export class Batcher {
     const events = this.#cache.takeEvents();
     if (events.length > 0) surfacing(() => this.#listener(events));
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

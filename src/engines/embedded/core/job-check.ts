@@ -13,7 +13,8 @@ export function requireValid(
   if (tokens >= bounds.contextTokens) {
     return new DynamoError('prompt_too_long', { tokens, limit: bounds.contextTokens - 1 });
   }
-  const unknown = job.tokens.find((token) => token >= bounds.vocabTokens);
+  const isUnknown = (token: number) => token >= bounds.vocabTokens;
+  const unknown = job.tokens.find(isUnknown) ?? job.continued?.find(isUnknown);
   if (unknown !== undefined) return invalid(`The prompt holds the unknown token ${unknown}.`);
   if (!(job.maxTokens >= 1)) return invalid('At least one output token must be asked for.');
   const { grammar: _, logitBias: __, seed: ___, ...numbers } = job.sampling;

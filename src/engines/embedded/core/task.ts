@@ -69,6 +69,25 @@ export function firstInTurn(tasks: readonly Task[]): Task | null {
 }
 
 /**
+ * An answer that another worker began is decoded again token by token: computed in one go its keys and values would differ
+ * in their last bits, and a greedy answer could go on otherwise. False when the next token must be chosen.
+ */
+export function takesKnown(task: Task): boolean {
+  const known = task.job.continued?.[task.generated];
+  if (known === undefined) return false;
+  task.picker?.take(known);
+  task.nextToken = known;
+  task.generated++;
+  return true;
+}
+
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/**
  * Tells the job's owner of its end. A throw there is a bug of ours in the server half: it must not stop the
  * batcher's loop, and it must not pass unseen either, so it surfaces as an uncaught exception.
  */

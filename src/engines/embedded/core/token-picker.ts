@@ -50,6 +50,10 @@ export class TokenPicker implements Picker {
     return { token, logprobs: logprobsOf(logits, token, count) };
   }
 
+  take(token: number): void {
+    this.#accept(token);
+  }
+
   free(): void {
     const { api } = this.#context;
     if (this.#chain !== null) api.freeSampler(this.#chain);

@@ -8,6 +8,8 @@ export type Origin = 'prefill' | 'decode';
 export interface Picker {
   /** Throws a DynamoError when nothing may be chosen. Only valid right after a decode that wanted a token. */
   pick(): { token: number; logprobs?: TokenLogprobs };
+  /** The next token is known: grammar and penalties move on as if it had been picked. */
+  take(token: number): void;
   /** Frees native memory; idempotent. */
   free(): void;
 }

@@ -10,8 +10,8 @@ import { mayBeCalls, writtenCalls } from './written-calls.js';
 export type ChoiceEvent =
   /** `tokenIds` and `logprobs` are of the tokens since the last text; the text may be empty. */
   | { kind: 'text'; text: string; tokenIds: number[]; logprobs: TokenLogprobs[] }
-  | { kind: 'call'; call: number; id: string; name: string }
-  | { kind: 'arguments'; call: number; text: string };
+  | { kind: 'call'; call: number; id: string; name: string; tokenIds?: number[] }
+  | { kind: 'arguments'; call: number; text: string; tokenIds?: number[] };
 
 export interface ChoiceFinish {
   reason: 'stop' | 'length' | 'tool_calls';
@@ -54,11 +54,18 @@ export class Choice {
     return this.#shown(text);
   }
 
+  /** What was said by another worker, in as few events as it has parts. */
+  replay(tokens: Uint32Array): ChoiceEvent[] {
+    const events: ChoiceEvent[] = [];
+    for (const token of tokens) for (const event of this.token(token, undefined)) addTo(events, event);
+    return events;
+  }
+
   /** What was held back, and how the choice ends. Called once, after the last token. */
   end(reason: 'stop' | 'length'): { events: ChoiceEvent[]; finish: ChoiceFinish } {
     const events = this.isStopped ? [] : this.#shown(this.#stops.flush());
     const calls = this.#endHeld(events);
-    const owesTokens = this.#request.returnTokenIds || this.#request.logprobs !== null;
+    const owesTokens = this.#request.streamsTokenIds || this.#request.logprobs !== null;
     if (owesTokens && this.#tokenIds.length > 0) events.push(this.#piece(''));
     return { events, finish: { reason: this.#reason(reason, calls), stop: this.#stop } };
   }
@@ -90,13 +97,24 @@ export class Choice {
     const { tools } = this.#request;
     if (text === '') return [];
     if (tools.kind === 'forced')
-      return tools.named === null ? this.#anyCall(text) : this.#namedCall(tools.named, text);
+      return this.#withTokens(
+        tools.named === null ? this.#anyCall(text) : this.#namedCall(tools.named, text),
+      );
     if (this.#held === null) return [this.#piece(text)];
     this.#held += text;
     if (mayBeCalls(this.#held)) return [];
     const all = this.#held;
     this.#held = null;
     return [this.#piece(all)];
+  }
+
+  /** With the last of a token's events: whoever has that has all of them. */
+  #withTokens(events: ChoiceEvent[]): ChoiceEvent[] {
+    const last = events.at(-1);
+    if (last === undefined || last.kind === 'text' || !this.#request.streamsTokenIds) return events;
+    last.tokenIds = this.#tokenIds;
+    this.#tokenIds = [];
+    return events;
   }
 
   #anyCall(text: string): ChoiceEvent[] {
@@ -117,6 +135,17 @@ export class Choice {
     this.#logprobs = [];
     return event;
   }
+}
+
+function addTo(events: ChoiceEvent[], event: ChoiceEvent): void {
+  const last = events.at(-1);
+  if (last?.kind === 'text' && event.kind === 'text') {
+    last.text += event.text;
+    last.tokenIds.push(...event.tokenIds);
+  } else if (last?.kind === 'arguments' && event.kind === 'arguments' && last.call === event.call) {
+    last.text += event.text;
+    if (event.tokenIds !== undefined) last.tokenIds = [...(last.tokenIds ?? []), ...event.tokenIds];
+  } else events.push(event);
 }
 
 function newCall(call: number, name: string): ChoiceEvent {

@@ -1,6 +1,6 @@
 /** A completion body, checked: what to generate, how, and in which form to answer. */
 import { LIMITS } from '../../../limits.js';
-import type { CoreSampling, RetentionSpan } from '../types.js';
+import { CONTINUATION, type CoreSampling, type RetentionSpan } from '../types.js';
 import { badRequest, notFound } from './api-error.js';
 import { type Body, integerField, objectField, textField, tokenIds } from './fields.js';
 import { outputGrammar } from './output-grammar.js';
@@ -14,6 +14,8 @@ export interface CompletionRequest {
   kind: 'chat' | 'text';
   model: string;
   tokens: Uint32Array;
+  /** The answer's first tokens, said by another worker; empty but where one was lost. */
+  continued: Uint32Array;
   maxTokens: number;
   n: number;
   sampling: CoreSampling;
@@ -31,6 +33,8 @@ export interface CompletionRequest {
   /** Usage so far on every chunk of the stream. */
   continuousUsage: boolean;
   returnTokenIds: boolean;
+  /** Ids of the answer's tokens with its pieces, and nothing of the prompt. */
+  streamsTokenIds: boolean;
   tools: ToolMode;
   retention: RetentionSpan[] | undefined;
 }
@@ -57,13 +61,15 @@ export function decodeCompletion(
   const tokens = kind === 'chat' ? chatTokens(context, body) : plainTokens(context, body);
   requireRoom(tokens.length, contextTokens);
   const grammar = tools.kind === 'forced' ? tools.grammar : outputGrammar(body);
+  const n = integerField(body, 'n', 1, LIMITS.choicesMax) ?? 1;
   return {
     id,
     kind,
     model,
     tokens,
+    continued: continuedTokens(body, n, vocabTokens),
     maxTokens: Math.min(askedTokens(body, kind, contextTokens), contextTokens - tokens.length),
-    n: integerField(body, 'n', 1, LIMITS.choicesMax) ?? 1,
+    n,
     sampling: { ...samplingFields(body, vocabTokens), ...(grammar === null ? {} : { grammar }) },
     priority: 0 - (integerField(body, 'priority', -INT32 - 1, INT32) ?? 0),
     cacheSalt: textField(body, 'cache_salt') ?? '',
@@ -74,6 +80,7 @@ export function decodeCompletion(
     logprobs: logprobsOf(body, kind),
     ...streamFields(body),
     returnTokenIds: body['return_token_ids'] === true,
+    streamsTokenIds: body['return_token_ids'] === true || body[CONTINUATION.idsField] === true,
     tools,
     retention: retentionField(body),
   };
@@ -95,6 +102,14 @@ function requireRoom(tokens: number, limit: number): void {
     `which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. ` +
     `(parameter=input_tokens, value=${tokens})`;
   throw badRequest(message, 'input_tokens');
+}
+
+/** Which of several answers they belong to nothing tells. */
+function continuedTokens(body: Body, n: number, vocabTokens: number): Uint32Array {
+  const field = CONTINUATION.continuedField;
+  const ids = tokenIds(body[field] ?? [], field, vocabTokens);
+  if (ids.length > 0 && n > 1) throw badRequest(`${field} goes with n = 1`, field);
+  return Uint32Array.from(ids);
 }
 
 function askedTokens(body: Body, kind: 'chat' | 'text', limit: number): number {

@@ -40,13 +40,14 @@ export class Frames {
     place: { isFirst: boolean; offset: number },
     usage: UsageCounts,
   ): Json {
-    const { kind, returnTokenIds } = this.#request;
+    const { kind, streamsTokenIds } = this.#request;
     if (event.kind !== 'text') {
       const delta = { content: null, tool_calls: [callDelta(event)] };
-      return this.#chunk({ index, delta, logprobs: null, finish_reason: null, token_ids: null }, usage);
+      const token_ids = event.tokenIds ?? null;
+      return this.#chunk({ index, delta, logprobs: null, finish_reason: null, token_ids }, usage);
     }
     const logprobs = this.#logprobs(event.logprobs, place.offset);
-    const token_ids = returnTokenIds ? event.tokenIds : null;
+    const token_ids = streamsTokenIds ? event.tokenIds : null;
     if (kind === 'chat') {
       const delta = { content: event.text };
       return this.#chunk({ index, delta, logprobs, finish_reason: null, token_ids }, usage);
@@ -84,7 +85,7 @@ export class Frames {
       texts.flatMap((event) => event.logprobs),
       0,
     );
-    const token_ids = this.#request.returnTokenIds ? texts.flatMap((event) => event.tokenIds) : null;
+    const token_ids = this.#request.returnTokenIds ? events.flatMap((event) => event.tokenIds ?? []) : null;
     const end = { logprobs, finish_reason: finish.reason, stop_reason: finish.stop, token_ids };
     if (this.#request.kind === 'chat')
       return { index, message: message(text, callsOf(events)), ...end, routed_experts: null };

@@ -74,6 +74,7 @@ class Generation {
   /** Resolves with the whole choice, empty where it was streamed or cancelled. */
   #choice(index: number): Promise<Record<string, unknown>> {
     const run = new ChoiceRun(index, this.#core, this.#request);
+    const { continued } = this.#request;
     const timing = this.#metrics.choice(this.#startedAt);
     return new Promise((resolve, reject) => {
       const onToken = (token: number, logprobs?: TokenLogprobs): void => {
@@ -89,7 +90,14 @@ class Generation {
         if (ended === 'error') reject(error ?? new Error('the generation failed'));
         else resolve(ended === 'cancelled' ? {} : this.#finish(run, ended));
       };
-      const job = this.#job(index, { onStart: (cached) => this.#started(run, cached), onToken, onEnd });
+      const onStart = (cached: number): void => {
+        this.#started(run, cached);
+        if (continued.length === 0) return;
+        this.#usage.completion += continued.length;
+        this.#emit(run, run.choice.replay(continued));
+        if (run.choice.isStopped) handle.cancel();
+      };
+      const job = this.#job(index, { onStart, onToken, onEnd });
       const handle = this.#core.submit(job);
       this.#handles.push(handle);
     });
@@ -103,8 +111,10 @@ class Generation {
     const top = logprobs === null ? {} : { logprobs };
     const bounds = { maxTokens, ignoreEos, stopTokens, ...top };
     const retention = this.#request.retention === undefined ? {} : { retention: this.#request.retention };
+    const { continued } = this.#request;
     return {
       tokens,
+      ...(continued.length === 0 ? {} : { continued }),
       ...retention,
       sampling: { ...sampling, ...seed },
       priority,

@@ -157,6 +157,38 @@ describe('answers', () => {
   });
 });
 
+describe('an answer another worker began', () => {
+  it('goes on as it would have, wherever it broke off', async () => {
+    const prompt = chatOf(core, 'Name three rivers and say where they are.');
+    const whole = await freshAnswer(prompt, 40);
+    for (const cut of [1, 17, 39]) {
+      const other = await openCore({ slots: 1 });
+      try {
+        const continued = Uint32Array.from(whole.slice(0, cut));
+        const rest = await run(other, { prompt, maxTokens: 40, continued });
+        expect([...continued, ...rest.tokens]).toEqual(whole);
+      } finally {
+        await other.close();
+      }
+    }
+  });
+
+  it('keeps to its grammar and its bound', async () => {
+    const sampling = { ...GREEDY, grammar: 'root ::= "{\\"city\\":\\"" [a-z]{3,9} "\\"}"' };
+    const prompt = chatOf(core, 'A city, please.');
+    const whole = await answer(core, prompt, { sampling, maxTokens: 30 });
+    const continued = Uint32Array.from(whole.tokens.slice(0, 3));
+    const rest = await answer(core, prompt, { sampling, maxTokens: 30, continued });
+    expect(textOf(core, [...continued]) + rest.text).toBe(whole.text);
+    expect(whole.text).toMatch(/^{"city":"[a-z]+"}$/);
+    const all = Uint32Array.from(whole.tokens);
+    expect(await run(core, { prompt, sampling, maxTokens: all.length, continued: all })).toMatchObject({
+      tokens: [],
+      reason: 'length',
+    });
+  });
+});
+
 describe('grammars', () => {
   const grammar = 'root ::= "{\\"city\\": \\"" [A-Za-z ]{1,20} "\\", \\"size\\": " ("1" | "2") "}"';
 

@@ -80,6 +80,9 @@ export class FakeDevice implements Device {
         if (isFreed || this.#last === null) throw new Error('nothing to pick from');
         return { token: nextToken(this.#last) };
       },
+      take: () => {
+        if (isFreed) throw new Error('nothing to take a token');
+      },
       free: () => {
         if (!isFreed) this.openPickers--;
         isFreed = true;
