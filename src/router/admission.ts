@@ -3,7 +3,7 @@
  * late: order and choice stay with the router until then, so that a worker's own queue is almost empty. A request waits a
  * moment for the worker that is best for it, then takes any that can start; one that waited long reserves its best.
  */
-import { type Decided, decide, type RouterState } from './decide.js';
+import { type Decided, decide, type RouterState, sequenceOf } from './decide.js';
 import { allowedWorkers, holdOf } from './eligibility.js';
 import type { Hold } from './queue.js';
 import type { RouterSettings } from './settings.js';
@@ -59,7 +59,8 @@ function bindLate(
   const waited = state.clock.now() - since;
   const isDue = waited >= settings.reserveAfterMs && round.reserved.size < RESERVED_MAX;
   const request = requestOf(state, input);
-  const starters = open.filter((record) => canStart(request, viewOf(state, record)));
+  const sequence = sequenceOf(input);
+  const starters = open.filter((record) => canStart(request, viewOf(state, record, sequence)));
   // Most looks at a long queue end here, without a lookup.
   if (starters.length === 0 && !isDue) return 'busy';
   const decided = decide(state, input, open, { isSpeculative: false });
@@ -85,11 +86,16 @@ function requestOf(state: RouterState, input: RouteInput): RoutingRequest {
   };
 }
 
-export function viewOf(state: RouterState, { worker, book }: WorkerRecord): AdmissionView {
+export function viewOf(
+  state: RouterState,
+  { worker, book }: WorkerRecord,
+  sequence: BigUint64Array,
+): AdmissionView {
   return {
     load: book.load(),
     kvBlocks: worker.kvBlocks,
     committedBlocks: book.committedBlocks,
+    sharedBlocks: book.prompts.lookup(sequence),
     pinnedBlocks: state.sessions.pinnedBlocks(worker.id, worker.kvBlocks),
     hasPriorities: state.clock.now() - state.priorityAt < PRIORITIES_MS,
   };

@@ -1,4 +1,5 @@
 /** The load book: what each worker has been given and not yet finished. */
+import { PrefixCounts } from './prefix-counts.js';
 import type { WorkerLoad } from './types.js';
 
 /** Load of one worker. Only its bookings and `report` change it. */
@@ -6,7 +7,7 @@ export class WorkerBook {
   activeRequests = 0;
   /** Prompt tokens still to be computed. */
   prefillTokens = 0;
-  /** KV blocks of running requests, output so far included. */
+  /** KV blocks of running requests, output so far included; a prefix that several have in common counts once. */
   decodeBlocks = 0;
   /** The same with the output those requests are expected to have. */
   committedBlocks = 0;
@@ -16,21 +17,26 @@ export class WorkerBook {
   kvUsage: number | null = null;
   /** Requests dispatched and finished since start. */
   dispatched = 0;
+  /** Prompts of running requests. */
+  readonly prompts = new PrefixCounts();
 
   load(): WorkerLoad {
     const { activeRequests, prefillTokens, decodeBlocks, waiting } = this;
     return { activeRequests, prefillTokens, decodeBlocks, waiting };
   }
 
-  /** Books a request: `uncachedTokens` of its prompt must be computed, `outputTokens` are expected. */
-  book(request: {
-    promptTokens: number;
-    uncachedTokens: number;
-    outputTokens: number;
-    blockTokens: number;
-  }): Booking {
+  book(request: BookedRequest): Booking {
     return new Booking(this, request);
   }
+}
+
+/** `uncachedTokens` of its prompt must be computed, `outputTokens` are expected, `sequence` = its sequence hashes. */
+export interface BookedRequest {
+  promptTokens: number;
+  uncachedTokens: number;
+  outputTokens: number;
+  blockTokens: number;
+  sequence: BigUint64Array;
 }
 
 /** One request's share of a book. Every method is idempotent; after `release` the share is exactly zero. */
@@ -38,17 +44,17 @@ export class Booking {
   readonly #book: WorkerBook;
   readonly #promptTokens: number;
   readonly #blockTokens: number;
+  readonly #sequence: BigUint64Array;
   #prefillTokens: number;
   #outputTokens = 0;
+  /** Beyond the full blocks of the prompt, which the book counts for all requests together. */
   #blocks: number;
   #committed: number;
   #isReleased = false;
 
-  constructor(
-    book: WorkerBook,
-    request: { promptTokens: number; uncachedTokens: number; outputTokens: number; blockTokens: number },
-  ) {
+  constructor(book: WorkerBook, request: BookedRequest) {
     this.#book = book;
+    this.#sequence = request.sequence;
     this.#promptTokens = request.promptTokens;
     this.#blockTokens = request.blockTokens;
     this.#prefillTokens = request.uncachedTokens;
@@ -57,8 +63,9 @@ export class Booking {
     book.activeRequests += 1;
     book.dispatched += 1;
     book.prefillTokens += this.#prefillTokens;
-    book.decodeBlocks += this.#blocks;
-    book.committedBlocks += this.#committed;
+    const own = book.prompts.add(request.sequence);
+    book.decodeBlocks += own + this.#blocks;
+    book.committedBlocks += own + this.#committed;
   }
 
   /** The prompt is computed. */
@@ -87,11 +94,13 @@ export class Booking {
     this.#isReleased = true;
     this.releasePrefill();
     this.#book.activeRequests -= 1;
-    this.#book.decodeBlocks -= this.#blocks;
-    this.#book.committedBlocks -= this.#committed;
+    const own = this.#book.prompts.remove(this.#sequence);
+    this.#book.decodeBlocks -= own + this.#blocks;
+    this.#book.committedBlocks -= own + this.#committed;
   }
 
   #blocksFor(outputTokens: number): number {
-    return Math.ceil((this.#promptTokens + outputTokens) / this.#blockTokens);
+    const blocks = Math.ceil((this.#promptTokens + outputTokens) / this.#blockTokens);
+    return Math.max(0, blocks - this.#sequence.length);
   }
 }

@@ -4,15 +4,16 @@
  * and new sessions are spread by the context that lives on a worker rather than by running requests.
  *
  * With MB = ms to compute one block, N = KV blocks of the worker, tot = blocks of prompt and expected output,
- * hit = blocks of the prefix it holds, live = context blocks of other sessions that live there:
+ * hit = blocks of the prefix it holds, new = tot less what its running requests hold of the prompt anyway, live = context
+ * blocks of other sessions that live there, context = the same with what they have in common counted for each:
  *
  *   queue      = prompt tokens waiting there · ms per token
  *   prefill    = uncached prompt tokens · ms per token
  *   load       = blocks read from lower tiers · MB · {cpu 0.1, disk 0.3, remote 0.6}
- *   wait       = max(0, tot − free) / N · service ms         free = N − committed − pinned blocks (∞ when idle)
+ *   wait       = max(0, new − free) / N · service ms         free = N − committed − pinned blocks (∞ when idle)
  *   evict      = 2 · MB · max(0, tot − hit − spare)          spare = N − max(live, running) − growth of running
- *   overcommit = 0.5 · MB · max(0, live + tot − N)
- *   spread     = 0.1 · MB · max(live, committed), for a session with a home at most half of what home saves;
+ *   overcommit = 0.5 · MB · max(0, live + new − N)
+ *   spread     = 0.1 · MB · (max(context, committed) − tot + new), for a session with a home at most half of what home saves;
  *                half for a request without a session id
  *   home       = 0.05 · MB · prompt blocks, on workers that are not the session's home when there is one
  *   copy       = 0.25 · MB · blocks another worker is computing right now and this one lacks
@@ -54,6 +55,14 @@ export function heldBlocks({ overlap }: Candidate): number {
 /** Blocks of the prompt and the answer it will probably get. */
 export function neededBlocks({ promptTokens, expectedOutputTokens, blockTokens }: RoutingRequest): number {
   return Math.ceil((promptTokens + expectedOutputTokens) / blockTokens);
+}
+
+/** The same without those that running requests hold anyway. */
+export function addedBlocks(
+  request: RoutingRequest,
+  { sharedBlocks = 0 }: Pick<Candidate, 'sharedBlocks'>,
+): number {
+  return neededBlocks(request) - sharedBlocks;
 }
 
 /** Blocks a worker can give a request beside what its running ones will need; ∞ when it runs nothing or N is unknown. */
@@ -108,20 +117,23 @@ function memoryTerms(
   const { kvBlocks, liveBlocks, load } = candidate;
   if (kvBlocks === 0) return { wait: 0, evict: 0, overcommit: 0 };
   const needed = neededBlocks(request);
+  const added = addedBlocks(request, candidate);
   const committed = Math.max(candidate.committedBlocks ?? 0, load.decodeBlocks);
-  const missing = Math.max(0, needed - freeBlocks(request, candidate));
+  const missing = Math.max(0, added - freeBlocks(request, candidate));
   const cheap = Math.max(0, kvBlocks - Math.max(liveBlocks, load.decodeBlocks));
   const spare = Math.max(0, cheap - (committed - load.decodeBlocks));
   return {
     wait: (missing / kvBlocks) * (candidate.serviceMs ?? SERVICE_MS),
     evict: EVICT * blockMs * Math.max(0, needed - candidate.overlap.gpu - spare),
-    overcommit: OVERCOMMIT * blockMs * Math.max(0, liveBlocks + needed - kvBlocks),
+    overcommit: OVERCOMMIT * blockMs * Math.max(0, liveBlocks + added - kvBlocks),
   };
 }
 
 /** Moving a session gains little balance and loses its cache, so spreading may not outweigh what home saves. */
 function spreadTerm(candidate: Candidate, shared: Shared, blockMs: number): number {
-  const blocks = Math.max(candidate.liveBlocks, candidate.committedBlocks ?? 0);
-  const spread = SPREAD * blockMs * blocks;
+  const { liveBlocks, contextBlocks = liveBlocks, committedBlocks = 0, sharedBlocks = 0 } = candidate;
+  // A burst of one prefix is not driven apart by its first request.
+  const blocks = Math.max(contextBlocks, committedBlocks) - sharedBlocks;
+  const spread = SPREAD * blockMs * Math.max(0, blocks);
   return shared.homeBlocks === 0 ? spread : Math.min(spread, SPREAD_CAP * blockMs * shared.homeBlocks);
 }

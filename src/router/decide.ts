@@ -52,6 +52,8 @@ export interface Decided {
   expectedOutputTokens: number;
   session: Session | undefined;
   sequence: BigUint64Array;
+  /** Blocks of the prompt that anybody has computed before. */
+  seenBlocks: number;
 }
 
 /** 64 lanes of 4 tiers, written by each lookup; decisions are synchronous, so one is enough. */
@@ -66,7 +68,7 @@ export function decide(
 ): Decided {
   state.approximate.expire();
   const bestBlocks = state.index.match(input.localHashes, matches);
-  const sequence = sequenceHashes(input.localHashes);
+  const sequence = sequenceOf(input);
   const seenBlocks = Math.max(bestBlocks, state.reachable.prefix(sequence));
   const session = state.sessions.find(input.sessionId, sequence, seenBlocks);
   const request = requestOf(state, input, session);
@@ -101,6 +103,7 @@ export function decide(
     expectedOutputTokens: request.expectedOutputTokens,
     session,
     sequence,
+    seenBlocks,
   };
 }
 
@@ -127,21 +130,33 @@ function candidateOf(
   // Blocks of unlike sizes are never equal; what the index says about this worker means nothing here.
   const isComparable = worker.blockTokens === input.blockTokens;
   const overlap = isComparable ? overlapOf(lane) : { gpu: 0, cpu: 0, disk: 0, remote: 0 };
-  const computing = isComparable ? state.predicted.lookup(worker.id, sequence) : { blocks: 0, shared: 0 };
-  const pendingBlocks = Math.max(0, computing.blocks - blocksOf(overlap));
+  const computing = isComparable ? state.predicted.lookup(worker.id, sequence) : 0;
+  const pendingBlocks = Math.max(0, computing - blocksOf(overlap));
   overlap.gpu += pendingBlocks;
   return {
     worker: worker.id,
     overlap,
     load: book.load(),
     kvBlocks: worker.kvBlocks,
-    liveBlocks: Math.max(0, state.sessions.liveBlocks(worker.id, session) - computing.shared),
+    ...state.sessions.live(worker.id, session),
     isHome: session?.home === worker.id,
     pinnedBlocks: state.sessions.pinnedBlocks(worker.id, worker.kvBlocks),
     pendingBlocks,
-    committedBlocks: Math.max(0, book.committedBlocks - computing.shared),
+    committedBlocks: book.committedBlocks,
+    sharedBlocks: isComparable ? book.prompts.lookup(sequence) : 0,
     ...(serviceMs === null ? {} : { serviceMs }),
   };
+}
+
+const sequences = new WeakMap<BigUint64Array, BigUint64Array>();
+
+/** Sequence hashes of a prompt: a request that waits is looked at again and again. */
+export function sequenceOf({ localHashes }: RouteInput): BigUint64Array {
+  const known = sequences.get(localHashes);
+  if (known !== undefined) return known;
+  const sequence = sequenceHashes(localHashes);
+  sequences.set(localHashes, sequence);
+  return sequence;
 }
 
 /** Milliseconds to compute what the best worker does not hold of a prompt: how long a job it is. */

@@ -46,10 +46,12 @@ export class RoutedRequest implements Placement {
       uncachedTokens: input.promptTokens - decided.predictedTokens,
       outputTokens: decided.expectedOutputTokens,
       blockTokens: input.blockTokens,
+      sequence,
     });
     this.#session = state.sessions.started(decided.session, input.sessionId, sequence, {
       worker: this.worker,
       contextBlocks: this.#contextBlocks(decided.expectedOutputTokens),
+      seenBlocks: decided.seenBlocks,
       isTagged: input.priority > 0 || input.strictPriority > 0,
     });
     this.#prediction = state.predicted.add(this.worker, sequence);

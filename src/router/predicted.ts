@@ -60,16 +60,13 @@ export class PredictedBlocks {
     this.#byWorker.delete(worker);
   }
 
-  /**
-   * `blocks` = the longest prefix a worker is computing; `shared` = what all prompts it is computing have in
-   * common with this one, added up: blocks that are counted per request but held once.
-   */
-  lookup(worker: WorkerId, sequence: BigUint64Array): { blocks: number; shared: number } {
+  /** Blocks of the longest prefix of a prompt that a worker is computing. */
+  lookup(worker: WorkerId, sequence: BigUint64Array): number {
     const now = this.#clock.now();
     for (const prediction of this.#ending) {
       if (prediction.expiresAt > now) break;
       this.remove(prediction);
     }
-    return this.#byWorker.get(worker)?.lookup(sequence) ?? { blocks: 0, shared: 0 };
+    return this.#byWorker.get(worker)?.lookup(sequence) ?? 0;
   }
 }

@@ -18,46 +18,51 @@ interface Piece {
 export class PrefixCounts {
   readonly #pieces = new Map<bigint, Piece>();
 
-  add(sequence: BigUint64Array): void {
+  /** Answers how many of its blocks no other prompt has. */
+  add(sequence: BigUint64Array): number {
     const words = wordsOf(sequence);
     for (let at = 0; at < sequence.length; ) {
       const piece = this.#pieces.get(sequence[at] as bigint);
       if (piece === undefined) {
         this.#pieces.set(sequence[at] as bigint, { words, from: at, to: sequence.length, count: 1 });
-        return;
+        return sequence.length - at;
       }
       const end = commonEnd(piece, words);
       if (end < piece.to) this.#split(piece, end);
       piece.count += 1;
       at = end;
     }
+    return 0;
   }
 
-  /** Of a prompt that was added and not removed since, so that a piece ends where it ends. */
-  remove(sequence: BigUint64Array): void {
+  /** Of a prompt that was added and not removed since, so that a piece ends where it ends; answers as `add` would now. */
+  remove(sequence: BigUint64Array): number {
+    let own = 0;
     for (let at = 0; at < sequence.length; ) {
       const piece = this.#pieces.get(sequence[at] as bigint);
       // Only hashes that collide lead here.
-      if (piece === undefined) return;
+      if (piece === undefined) return own;
       piece.count -= 1;
-      if (piece.count === 0) this.#pieces.delete(sequence[at] as bigint);
+      if (piece.count === 0) {
+        this.#pieces.delete(sequence[at] as bigint);
+        own += piece.to - at;
+      }
       at = piece.to;
     }
+    return own;
   }
 
-  /** `blocks` = the longest prefix shared with any of them; `shared` = what each of them shares with it, added up. */
-  lookup(sequence: BigUint64Array): { blocks: number; shared: number } {
+  /** Blocks of the longest prefix shared with any of them. */
+  lookup(sequence: BigUint64Array): number {
     const words = wordsOf(sequence);
-    const found = { blocks: 0, shared: 0 };
-    while (found.blocks < sequence.length) {
-      const piece = this.#pieces.get(sequence[found.blocks] as bigint);
+    let blocks = 0;
+    while (blocks < sequence.length) {
+      const piece = this.#pieces.get(sequence[blocks] as bigint);
       if (piece === undefined) break;
-      const end = commonEnd(piece, words);
-      found.shared += (end - found.blocks) * piece.count;
-      found.blocks = end;
-      if (end < piece.to) break;
+      blocks = commonEnd(piece, words);
+      if (blocks < piece.to) break;
     }
-    return found;
+    return blocks;
   }
 
   #split(piece: Piece, at: number): void {

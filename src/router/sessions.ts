@@ -9,6 +9,8 @@ export interface Session {
   home: WorkerId;
   /** Blocks of its last prompt and expected answer. */
   contextBlocks: number;
+  /** Of those, what others had computed before it began: a system prompt that many have is there once. */
+  commonBlocks: number;
   /** Requests running. */
   running: number;
   lastSeen: number;
@@ -22,6 +24,13 @@ export interface Session {
   isTagged: boolean;
 }
 
+/** Context of live sessions of a worker, in blocks; see `Candidate`. */
+export interface LiveContext {
+  liveBlocks: number;
+  contextBlocks: number;
+}
+
+const NOTHING: LiveContext = { liveBlocks: 0, contextBlocks: 0 };
 /** Prompt blocks searched backwards for the turn before: an answer and tool results rarely add more. */
 const LOOK_BACK = 512;
 const NEWEST_WEIGHT = 0.3;
@@ -41,7 +50,7 @@ export class SessionBook {
   readonly #live = new Set<Session>();
   /** Live ones whose last request had a priority. */
   readonly #tagged = new Set<Session>();
-  readonly #liveBlocks = new Map<WorkerId, number>();
+  readonly #liveOn = new Map<WorkerId, LiveContext>();
   #meanOutput: number | null = null;
 
   constructor(clock: Clock, outputDefault: number) {
@@ -80,11 +89,11 @@ export class SessionBook {
     known: Session | undefined,
     sessionId: string | undefined,
     sequence: BigUint64Array,
-    placed: { worker: WorkerId; contextBlocks: number; isTagged: boolean },
+    placed: { worker: WorkerId; contextBlocks: number; seenBlocks: number; isTagged: boolean },
   ): Session | undefined {
     const key = sessionId ?? sequence.at(-1);
     if (key === undefined) return undefined;
-    const session = known ?? this.#create(key, placed.worker);
+    const session = known ?? this.#create(key, placed);
     this.#sessions.delete(session.key);
     this.#retire(session);
     session.key = key;
@@ -112,8 +121,9 @@ export class SessionBook {
     this.#meanOutput = mean(this.#meanOutput, answered.outputTokens);
     if (session.home !== answered.worker || session.shrunk > 0) return;
     // What was expected gives way to what came.
-    if (session.isLive) this.#add(session.home, answered.contextBlocks - session.contextBlocks);
+    if (session.isLive) this.#count(session, -1);
     session.contextBlocks = answered.contextBlocks;
+    if (session.isLive) this.#count(session, 1);
   }
 
   /** Its client said that it is over: its context is nobody's any more, unless a request of it still runs. */
@@ -123,11 +133,15 @@ export class SessionBook {
     this.#sessions.delete(session.key);
   }
 
-  /** Context blocks that live on a worker, those of `except` left out. */
-  liveBlocks(worker: WorkerId, except: Session | undefined): number {
+  /** What lives on a worker, `except` left out. */
+  live(worker: WorkerId, except: Session | undefined): LiveContext {
     this.#expire();
-    const total = this.#liveBlocks.get(worker) ?? 0;
-    return except?.isLive === true && except.home === worker ? total - except.contextBlocks : total;
+    const { liveBlocks, contextBlocks } = this.#liveOn.get(worker) ?? NOTHING;
+    if (except?.isLive !== true || except.home !== worker) return { liveBlocks, contextBlocks };
+    return {
+      liveBlocks: liveBlocks - ownBlocks(except),
+      contextBlocks: contextBlocks - except.contextBlocks,
+    };
   }
 
   /** Context blocks of idle sessions with a priority, at most half of the worker's. */
@@ -135,7 +149,7 @@ export class SessionBook {
     this.#expire();
     let blocks = 0;
     for (const session of this.#tagged) {
-      if (session.home === worker && session.running === 0) blocks += session.contextBlocks;
+      if (session.home === worker && session.running === 0) blocks += ownBlocks(session);
     }
     return Math.min(blocks, PINNED_SHARE * kvBlocks);
   }
@@ -145,12 +159,16 @@ export class SessionBook {
     for (const session of this.#live) if (session.home === worker) this.#retire(session);
   }
 
-  #create(key: string | bigint, home: WorkerId): Session {
+  #create(
+    key: string | bigint,
+    { worker: home, seenBlocks }: { worker: WorkerId; seenBlocks: number },
+  ): Session {
     const now = this.#clock.now();
     return {
       key,
       home,
       contextBlocks: 0,
+      commonBlocks: seenBlocks,
       running: 0,
       lastSeen: now,
       meanOutput: null,
@@ -173,7 +191,7 @@ export class SessionBook {
     session.isLive = true;
     this.#live.add(session);
     if (session.isTagged) this.#tagged.add(session);
-    this.#add(session.home, session.contextBlocks);
+    this.#count(session, 1);
   }
 
   #retire(session: Session): void {
@@ -181,11 +199,16 @@ export class SessionBook {
     session.isLive = false;
     this.#live.delete(session);
     this.#tagged.delete(session);
-    this.#add(session.home, -session.contextBlocks);
+    this.#count(session, -1);
   }
 
-  #add(worker: WorkerId, blocks: number): void {
-    this.#liveBlocks.set(worker, (this.#liveBlocks.get(worker) ?? 0) + blocks);
+  #count(session: Session, times: 1 | -1): void {
+    const { home, contextBlocks } = session;
+    const before = this.#liveOn.get(home) ?? NOTHING;
+    this.#liveOn.set(home, {
+      liveBlocks: before.liveBlocks + times * ownBlocks(session),
+      contextBlocks: before.contextBlocks + times * contextBlocks,
+    });
   }
 
   #expire(): void {
@@ -204,6 +227,10 @@ export class SessionBook {
       this.#sessions.delete(key);
     }
   }
+}
+
+function ownBlocks({ contextBlocks, commonBlocks }: Session): number {
+  return Math.max(0, contextBlocks - commonBlocks);
 }
 
 function mean(before: number | null, sample: number): number {

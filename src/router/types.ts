@@ -15,7 +15,7 @@ export interface WorkerLoad {
   activeRequests: number;
   /** Prompt tokens of those requests still to be computed (uncached part, before the first token). */
   prefillTokens: number;
-  /** KV blocks referenced by those requests, output included. */
+  /** KV blocks referenced by those requests, output included; what they have in common counts once. */
   decodeBlocks: number;
   /** Requests the engine itself reports as waiting. */
   waiting: number;
@@ -30,10 +30,12 @@ export interface Candidate {
   /** KV blocks the worker has; 0 when unknown. */
   kvBlocks: number;
   /**
-   * Context blocks of sessions whose last request went here and that are still live, this session and blocks
-   * it shares with prompts being computed left out.
+   * Context blocks of other sessions whose last request went here and that are still live, without what each had in
+   * common with earlier ones when it began: the memory they need.
    */
   liveBlocks: number;
+  /** The same with what they have in common, counted for each: what their answers will have to read. */
+  contextBlocks?: number;
   /** True when this session's previous request went here. */
   isHome: boolean;
   /** Measured milliseconds to compute one prompt token; a default until measured. */
@@ -42,8 +44,10 @@ export interface Candidate {
   isUntried?: boolean;
   /** Part of `overlap.gpu` the worker is computing right now for another request. */
   pendingBlocks?: number;
-  /** KV blocks its running requests will need, expected output included, shared ones as in `liveBlocks`. */
+  /** KV blocks its running requests will need, expected output included; what they have in common counts once. */
   committedBlocks?: number;
+  /** Blocks of this prompt that requests running there hold anyway. */
+  sharedBlocks?: number;
   /** Measured milliseconds from dispatch to the end of a request; absent until measured. */
   serviceMs?: number;
   /** KV blocks kept for idle sessions with a priority: not for requests without one. */
@@ -55,9 +59,9 @@ export interface AdmissionView {
   load: WorkerLoad;
   /** KV blocks of the worker; 0 when unknown. */
   kvBlocks: number;
-  /** KV blocks its running requests will need, expected output included. */
-  committedBlocks: number;
   /** As in `Candidate`. */
+  committedBlocks: number;
+  sharedBlocks: number;
   pinnedBlocks: number;
   /** Requests with a priority came within the last minute. */
   hasPriorities: boolean;

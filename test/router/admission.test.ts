@@ -23,6 +23,15 @@ describe('late binding', () => {
     expect(await settled(second)).toMatchObject({ worker: 'w0' });
   });
 
+  it('counts what a request shares with running ones as room: it is held once', async () => {
+    const { route } = rig({ workers: [room] });
+    await route(tokens(1, 200), { osl: 16 });
+    const apart = route(tokens(2, 160), { osl: 16 });
+    const beside = route([...tokens(1, 192), ...tokens(3, 64)], { osl: 16 });
+    expect(await settled(beside)).toMatchObject({ worker: 'w0' });
+    expect(await settled(apart)).toBe('waiting');
+  });
+
   it('gives an idle worker anything, however large', async () => {
     const { route } = rig({ workers: [room] });
     expect(await settled(route(tokens(1, 2_000)))).toMatchObject({ worker: 'w0' });
@@ -31,7 +40,7 @@ describe('late binding', () => {
   it('waits a moment for the worker that holds the prefix, then takes one that can start', async () => {
     const { route, serve, clock } = rig({ workers: [room, room] });
     const warm = await serve(tokens(1, 160), [], { sessionId: 's', osl: 1 });
-    const busy = await route(tokens(1, 160), { sessionId: 'other', osl: 16 });
+    const busy = await route(tokens(2, 128), { sessionId: 'other', osl: 16, workerPin: warm.worker });
     expect(busy.worker).toBe(warm.worker);
     const back = route([...tokens(1, 160), ...tokens(9, 32)], { sessionId: 's', osl: 1 });
     expect(await settled(back)).toBe('waiting');

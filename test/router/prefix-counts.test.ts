@@ -26,15 +26,15 @@ describe('prefix counts', () => {
       const model: number[][] = [];
       for (const { kind, path, pick } of steps) {
         const lengths = model.map((other) => common(path, other));
-        expect(counts.lookup(sequence(path))).toEqual({
-          blocks: Math.max(0, ...lengths),
-          shared: lengths.reduce((sum, length) => sum + length, 0),
-        });
+        const longest = Math.max(0, ...lengths);
+        expect(counts.lookup(sequence(path))).toBe(longest);
         if (kind === 'add') {
-          counts.add(sequence(path));
+          expect(counts.add(sequence(path))).toBe(path.length - longest);
           model.push(path);
         } else if (model.length > 0) {
-          counts.remove(sequence(model.splice(pick % model.length, 1)[0] as number[]));
+          const gone = model.splice(pick % model.length, 1)[0] as number[];
+          const left = Math.max(0, ...model.map((other) => common(gone, other)));
+          expect(counts.remove(sequence(gone))).toBe(gone.length - left);
         }
       }
     };

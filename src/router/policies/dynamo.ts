@@ -82,7 +82,7 @@ function termsOf(
     knobs.sharedCacheMultiplier * overlap.remote;
   const raw = (load.prefillTokens + request.promptTokens) / request.blockTokens;
   const prefill = knobs.prefillLoadScale * Math.max(0, raw - saved);
-  const decode = load.decodeBlocks + request.promptBlocks;
+  const decode = load.decodeBlocks + request.promptBlocks - (candidate.sharedBlocks ?? 0);
   const active = knobs.decodeActiveRequestWeight * load.activeRequests;
   return { prefill, decode, active, total: prefill + decode + active };
 }

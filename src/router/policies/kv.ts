@@ -1,5 +1,5 @@
 /** The default policy: lowest cost in milliseconds (`cost.ts` has the formula), bound when a worker can start. */
-import { costTerms, freeBlocks, heldBlocks, neededBlocks } from '../cost.js';
+import { addedBlocks, costTerms, freeBlocks, heldBlocks } from '../cost.js';
 import { pickLowest } from '../pick.js';
 import type { Candidate, Choice, CostTerms, Policy, RoutingRequest } from '../types.js';
 
@@ -22,7 +22,9 @@ export const kvPolicy: Policy = {
   },
   canStart: (request, worker) => {
     const queuedMax = worker.hasPriorities ? QUEUED_TOKENS_BESIDE_PRIORITIES : QUEUED_TOKENS_MAX;
-    return worker.load.prefillTokens <= queuedMax && freeBlocks(request, worker) >= neededBlocks(request);
+    return (
+      worker.load.prefillTokens <= queuedMax && freeBlocks(request, worker) >= addedBlocks(request, worker)
+    );
   },
 };
 
