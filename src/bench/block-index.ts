@@ -1,8 +1,8 @@
 /** `dynamo bench index`: how many block operations per second the router's index does on one core. */
 import { createBlockIndex, type IndexOptions } from '../router/index/create-index.js';
-import { matchBuffer } from '../router/index/matches.js';
 import type { BlockIndex, Lane } from '../router/index/types.js';
 import type { IndexCorpus, IndexOperation } from './index-operations.js';
+import { collectGarbage } from './quiet.js';
 import { spread } from './statistics.js';
 
 export interface Rate {
@@ -20,7 +20,7 @@ export interface IndexResult {
   blockOpsPerSecond: Rate;
   /** The same with each worker's blocks announced when it registers, which touches their memory. */
   reservedBlockOpsPerSecond: Rate;
-  /** Lookups of all queries on the filled index; hashes written just before. */
+  /** Lookups of all queries on the filled index, three times; hashes written just before. */
   lookupOnlyBlockOpsPerSecond: Rate;
   callsPerSecond: number;
   queryBlocks: number;
@@ -46,18 +46,24 @@ export function benchIndex(
   corpus: IndexCorpus,
   implementation: NonNullable<IndexOptions['implementation']>,
   runs: number,
+  warmUpMs = WARM_UP_MS,
 ): IndexResult {
   const { operations } = corpus;
   const start = (blocks: number) => new Run(corpus, implementation, blocks);
-  warmUp(start, operations);
+  warmUp(start, operations, warmUpMs);
   const count = countBlocks(operations);
   const total = count.query + count.store + count.remove;
-  const cold = Array.from({ length: runs }, () => start(0).measure(operations));
-  const reserved = Array.from({ length: runs }, () => start(corpus.blocksPerWorker).measure(operations));
+  const measured = (blocks: number) => {
+    const run = start(blocks);
+    collectGarbage();
+    return run.measure(operations);
+  };
+  const cold = Array.from({ length: runs }, () => measured(0));
+  const reserved = Array.from({ length: runs }, () => measured(corpus.blocksPerWorker));
   const timed = start(0);
   const times = timed.measureEach(operations);
   const { blocks, bytes } = timed.index.stats();
-  const lookups = Array.from({ length: runs }, () => timed.measureLookups(operations));
+  const lookups = Array.from({ length: runs }, () => timed.measureLookups(operations, { isQuiet: true }));
   const hits = [...cold, ...reserved].map((run) => run.hits);
   const hitBlocks = hits[0] ?? 0;
   const coldSeconds = cold.map((run) => run.seconds);
@@ -84,12 +90,16 @@ export function benchIndex(
   };
 }
 
-function warmUp(start: (blocks: number) => Run, operations: readonly IndexOperation[]): void {
+function warmUp(
+  start: (blocks: number) => Run,
+  operations: readonly IndexOperation[],
+  atLeastMs: number,
+): void {
   const begun = performance.now();
-  for (let i = 0; i < WARM_UP_RUNS || performance.now() - begun < WARM_UP_MS; i++) {
+  for (let i = 0; i < WARM_UP_RUNS || performance.now() - begun < atLeastMs; i++) {
     const run = start(0);
     run.measure(operations);
-    run.measureLookups(operations);
+    run.measureLookups(operations, { isQuiet: false });
   }
 }
 
@@ -97,7 +107,6 @@ function warmUp(start: (blocks: number) => Run, operations: readonly IndexOperat
 class Run {
   readonly index: BlockIndex;
   readonly #lanes: Lane[];
-  readonly #out = matchBuffer();
 
   constructor(
     corpus: IndexCorpus,
@@ -109,7 +118,6 @@ class Run {
   }
 
   measure(operations: readonly IndexOperation[]): { seconds: number; hits: number } {
-    collectGarbage();
     const start = performance.now();
     let hits = 0;
     for (let i = 0; i < operations.length; i++) hits += this.#apply(operations[i]!);
@@ -129,22 +137,20 @@ class Run {
   }
 
   /** Seconds for all queries, `LOOKUP_PASSES` times. */
-  measureLookups(operations: readonly IndexOperation[]): number {
-    let seconds = 0;
+  measureLookups(operations: readonly IndexOperation[], { isQuiet }: { isQuiet: boolean }): number {
+    const queries = written(operations);
+    if (isQuiet) collectGarbage();
+    const start = performance.now();
     for (let pass = 0; pass < LOOKUP_PASSES; pass++) {
-      const queries = written(operations);
-      collectGarbage();
-      const start = performance.now();
-      for (let i = 0; i < queries.length; i++) this.index.match(queries[i]!, this.#out);
-      seconds += (performance.now() - start) / 1000;
+      for (let i = 0; i < queries.length; i++) this.index.match(queries[i]!);
     }
-    return seconds;
+    return (performance.now() - start) / 1000;
   }
 
   /** Blocks found, for a query. */
   #apply(operation: IndexOperation): number {
     const { kind, engine, local } = operation;
-    if (kind === 'query') return this.index.match(local, this.#out);
+    if (kind === 'query') return this.index.match(local);
     const lane = this.#lanes[operation.worker]!;
     if (kind === 'store') this.index.store(lane, 'gpu', operation.parent, engine, local);
     else this.index.remove(lane, 'gpu', engine);
@@ -181,10 +187,4 @@ function percentiles(milliseconds: number[]): { p50: number; p99: number; max: n
   const sorted = milliseconds.map((value) => value * 1000).sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
-}
-
-/** V8's collector would run on the measured core; possible with `node --expose-gc` only. */
-function collectGarbage(): void {
-  const { gc } = globalThis as { gc?: () => void };
-  gc?.();
 }

@@ -2,6 +2,7 @@
 import { sequenceHashes } from '../prompt/hash/block-hash.js';
 import type { ApproximateFeed } from './approximate.js';
 import type { Clock } from './clock.js';
+import { tierBlocks } from './index/matches.js';
 import type { BlockIndex } from './index/types.js';
 import type { LossLog } from './losses.js';
 import type { PolicyGuard } from './policies/guard.js';
@@ -56,9 +57,6 @@ export interface Decided {
   seenBlocks: number;
 }
 
-/** 64 lanes of 4 tiers, written by each lookup; decisions are synchronous, so one is enough. */
-const matches = new Uint32Array(64 * 4);
-
 /** `workers` has at least one. A speculative decision draws nothing and does not take a turn. */
 export function decide(
   state: RouterState,
@@ -67,7 +65,7 @@ export function decide(
   { isSpeculative }: { isSpeculative: boolean },
 ): Decided {
   state.approximate.expire();
-  const bestBlocks = state.index.match(input.localHashes, matches);
+  const bestBlocks = state.index.match(input.localHashes);
   const sequence = sequenceOf(input);
   const seenBlocks = Math.max(bestBlocks, state.reachable.prefix(sequence));
   const session = state.sessions.find(input.sessionId, sequence, seenBlocks);
@@ -129,7 +127,9 @@ function candidateOf(
   const { worker, lane, book, serviceMs } = record;
   // Blocks of unlike sizes are never equal; what the index says about this worker means nothing here.
   const isComparable = worker.blockTokens === input.blockTokens;
-  const overlap = isComparable ? overlapOf(lane) : { gpu: 0, cpu: 0, disk: 0, remote: 0 };
+  const overlap = isComparable
+    ? tierBlocks(state.index.answer, lane)
+    : { gpu: 0, cpu: 0, disk: 0, remote: 0 };
   const computing = isComparable ? state.predicted.lookup(worker.id, sequence) : 0;
   const pendingBlocks = Math.max(0, computing - blocksOf(overlap));
   overlap.gpu += pendingBlocks;
@@ -161,19 +161,9 @@ export function sequenceOf({ localHashes }: RouteInput): BigUint64Array {
 
 /** Milliseconds to compute what the best worker does not hold of a prompt: how long a job it is. */
 export function workMs(state: RouterState, input: RouteInput): number {
-  const held = state.index.match(input.localHashes, matches) * input.blockTokens;
+  const held = state.index.match(input.localHashes) * input.blockTokens;
   const perToken = typicalPrefill(state.workers.values(), state.defaultPrefillMsPerToken);
   return Math.max(0, input.promptTokens - held) * perToken;
-}
-
-function overlapOf(lane: number): TierBlocks {
-  const at = lane * 4;
-  return {
-    gpu: matches[at] as number,
-    cpu: matches[at + 1] as number,
-    disk: matches[at + 2] as number,
-    remote: matches[at + 3] as number,
-  };
 }
 
 /** The last prompt token is always computed, so a wholly cached prompt reads one block less when it ends on one. */

@@ -28,7 +28,7 @@ describe('index benchmark', () => {
     const removal = [header(3n, 3n, 1n), 102n];
     const corpus = readCorpus(corpusFile([...store, ...query, ...removal, ...query]));
     expect(corpus).toMatchObject({ name: 'small', workers: 4, blocksPerWorker: 2 });
-    const result = benchIndex(corpus, 'js', 1);
+    const result = benchIndex(corpus, 'js', 1, 0);
     expect(result).toMatchObject({ queryBlocks: 6, storedBlocks: 2, removedBlocks: 1, hitBlocks: 3 });
     expect(result.blockOpsPerSecond.median).toBeGreaterThan(0);
   });
@@ -41,7 +41,7 @@ describe('index benchmark', () => {
 
   it('finds exactly the blocks that its own corpora contain', { timeout: 60_000 }, () => {
     for (const corpus of [agentsCorpus(), chatsCorpus()]) {
-      const { hitsExact, hitBlocks, bytesPerBlock } = benchIndex(corpus, 'wasm', 1);
+      const { hitsExact, hitBlocks, bytesPerBlock } = benchIndex(corpus, 'wasm', 1, 0);
       expect({ hitsExact, hitBlocks }).toEqual({ hitsExact: true, hitBlocks: corpus.hitBlocks });
       expect(hitBlocks).toBeGreaterThan(0);
       expect(bytesPerBlock).toBeLessThan(64);

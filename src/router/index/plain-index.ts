@@ -1,9 +1,10 @@
 /** The block index in plain JS: where WebAssembly is missing, and second opinion in the tests of the other. */
+import { LIMITS } from '../../limits.js';
 import { TIERS, type Tier } from '../types.js';
 import { Lanes } from './lanes.js';
 import { PlainMembers } from './plain-members.js';
 import { PlainTrie, ROOT } from './plain-trie.js';
-import type { BlockIndex, HeldBlock, IndexStats, Lane, PreparedQuery } from './types.js';
+import type { BlockIndex, HeldBlock, IndexStats, Lane } from './types.js';
 
 /** A hash of 0 is a legal value of an engine but means "none" here; this one stands for it. */
 const ZERO_HASH = 0x9e3779b9;
@@ -15,6 +16,7 @@ export class PlainBlockIndex implements BlockIndex {
   readonly #trie = new PlainTrie();
   readonly #members = new PlainMembers();
   readonly #heldByTier = new Float64Array(TIERS.length);
+  readonly answer = new Uint32Array(LIMITS.workersMax * TIERS.length);
   #path = new Uint32Array(1_024);
   #orphans = 0;
   #refused = 0;
@@ -82,7 +84,8 @@ export class PlainBlockIndex implements BlockIndex {
     }
   }
 
-  match(localHashes: BigUint64Array, out: Uint32Array): number {
+  match(localHashes: BigUint64Array): number {
+    const out = this.answer;
     out.fill(0);
     const isTiered = this.#heldByTier[1]! + this.#heldByTier[2]! + this.#heldByTier[3]! > 0;
     const depth = this.#descend(wordsOf(localHashes), isTiered, out);
@@ -92,10 +95,6 @@ export class PlainBlockIndex implements BlockIndex {
       best = Math.max(best, out[at]! + out[at + 1]! + out[at + 2]! + out[at + 3]!);
     }
     return best;
-  }
-
-  prepare(localHashes: BigUint64Array): PreparedQuery {
-    return { match: (out) => this.match(localHashes, out), release: () => {} };
   }
 
   stats(): IndexStats {

@@ -22,14 +22,6 @@ export interface IndexStats {
   refused: number;
 }
 
-/** A prompt whose hashes lie in the index's own memory, for prompts that are looked up again while they wait. */
-export interface PreparedQuery {
-  /** Like `BlockIndex.match`, without copying the hashes again. */
-  match(out: Uint32Array): number;
-  /** Gives the memory back; the query must not be used any more. */
-  release(): void;
-}
-
 /** One block a lane holds, for inspection. */
 export interface HeldBlock {
   tier: Tier;
@@ -70,14 +62,13 @@ export interface BlockIndex {
   remove(lane: Lane, tier: Tier, engineHashes: BigUint64Array): number;
   /** Everything a lane holds on a tier left (all tiers when omitted). */
   clear(lane: Lane, tier?: Tier): void;
+  /** Longest prefix per lane, into `answer`. Returns the best total. */
+  match(localHashes: BigUint64Array): number;
   /**
-   * Longest prefix per lane. Writes blocks matched on `gpu` into `out[lane * 4]`, then how many further blocks
-   * `cpu`, `disk`, `remote` continue it by. `out` has 64 * 4 entries; lanes without a match are zeroed.
-   * Returns the best total.
+   * What the last `match` found, until the next call of any method: blocks held on `gpu` at `lane * 4`, then how many
+   * further blocks `cpu`, `disk`, `remote` continue it by; 0 for lanes without a match.
    */
-  match(localHashes: BigUint64Array, out: Uint32Array): number;
-  /** Keeps a prompt's hashes for repeated lookups, until its `release`. Counts towards the bound in bytes. */
-  prepare(localHashes: BigUint64Array): PreparedQuery;
+  readonly answer: Uint32Array;
   stats(): IndexStats;
   /** Blocks a lane holds, at most `limit` (default 10,000), in no particular order. Slow: for inspection only. */
   dump(lane: Lane, limit?: number): HeldBlock[];

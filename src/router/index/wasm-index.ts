@@ -2,10 +2,12 @@
 import { TIERS, type Tier } from '../types.js';
 import { INDEX_SCALAR_WASM, INDEX_SIMD_WASM } from './index.generated.js';
 import { Lanes } from './lanes.js';
-import type { BlockIndex, HeldBlock, IndexStats, Lane, PreparedQuery } from './types.js';
+import type { BlockIndex, HeldBlock, IndexStats, Lane } from './types.js';
 
-/** Hashes per call: the module's buffers. */
+/** Hashes per call: the module's buffers, of blocks and of a query. */
 const SLICE = 1_024;
+const QUERY_SLICE = 4_096;
+/** Blocks looked up before the rest is copied: where strangers' prompts part, most lookups end. */
 const FIRST = 1;
 const LAST = 2;
 /** `match` wants the next slice. */
@@ -23,11 +25,7 @@ interface Exports {
   outAt(): number;
   open(maxBytes: number): number;
   touch(bytes: number): void;
-  match(count: number, flags: number): number;
-  /** Address of room for `count` hashes, 0 when there is none. */
-  prepare(count: number): number;
-  unprepare(at: number, count: number): void;
-  matchPrepared(at: number, count: number): number;
+  match(at: number, count: number, flags: number): number;
   put(sub: number, count: number, flags: number): number;
   remove(sub: number, count: number, flags: number): number;
   clear(sub: number): void;
@@ -44,8 +42,6 @@ interface Views {
   engine: BigUint64Array;
   local: BigUint64Array;
   out: Uint32Array;
-  /** Two words whose bits are the lanes with an entry in `out`. */
-  lanes: Uint32Array;
   depths: Uint32Array;
 }
 
@@ -118,37 +114,31 @@ export class WasmBlockIndex implements BlockIndex {
     for (const name of tier === undefined ? TIERS : [tier]) this.#wasm.clear(subOf(lane, name));
   }
 
-  match(localHashes: BigUint64Array, out: Uint32Array): number {
+  match(localHashes: BigUint64Array): number {
     const count = localHashes.length;
-    let best = MORE;
-    for (let at = 0; best === MORE; ) {
-      const size = Math.min(SLICE, count - at);
-      this.#views.query.set(part(localHashes, at, size));
-      best = this.#wasm.match(size, (at === 0 ? FIRST : 0) | (at + size === count ? LAST : 0));
-      at += size;
-    }
-    // A lookup may have entered its last block into the table, and grown memory for that.
+    let best: number;
+    if (count <= QUERY_SLICE) {
+      this.#views.query.set(localHashes);
+      best = this.#wasm.match(0, count, FIRST | LAST);
+    } else best = this.#matchLong(localHashes);
     this.#refresh();
-    this.#answer(out);
     return best;
   }
 
-  prepare(localHashes: BigUint64Array): PreparedQuery {
+  #matchLong(localHashes: BigUint64Array): number {
+    const { query } = this.#views;
     const count = localHashes.length;
-    const at = this.#wasm.prepare(count);
-    this.#refresh();
-    // At the bound the hashes stay where they are and are copied for each lookup.
-    if (at === 0) return { match: (out) => this.match(localHashes, out), release: () => {} };
-    new BigUint64Array(this.#wasm.memory.buffer, at, count).set(localHashes);
-    return {
-      match: (out) => {
-        const best = this.#wasm.matchPrepared(at, count);
-        this.#refresh();
-        this.#answer(out);
-        return best;
-      },
-      release: () => this.#wasm.unprepare(at, count),
-    };
+    let best = MORE;
+    for (let at = 0; best === MORE; at += QUERY_SLICE) {
+      const size = Math.min(QUERY_SLICE, count - at);
+      query.set(localHashes.subarray(at, at + size));
+      best = this.#wasm.match(0, size, (at === 0 ? FIRST : 0) | (at + size === count ? LAST : 0));
+    }
+    return best;
+  }
+
+  get answer(): Uint32Array {
+    return this.#views.out;
   }
 
   stats(): IndexStats {
@@ -170,25 +160,6 @@ export class WasmBlockIndex implements BlockIndex {
       }
     }
     return held;
-  }
-
-  /** Copies the answer: lane by lane where they are few, which is quicker than all entries. */
-  #answer(out: Uint32Array): void {
-    const { out: from, lanes } = this.#views;
-    const low = lanes[0]!;
-    const high = lanes[1]!;
-    if (high !== 0 || (low & (low - 1) & (low - 2)) !== 0) {
-      out.set(from);
-      return;
-    }
-    out.fill(0);
-    for (let rest = low; rest !== 0; rest &= rest - 1) {
-      const at = (31 - Math.clz32(rest & -rest)) * 4;
-      out[at] = from[at]!;
-      out[at + 1] = from[at + 1]!;
-      out[at + 2] = from[at + 2]!;
-      out[at + 3] = from[at + 3]!;
-    }
   }
 
   #dumped(tier: Tier, at: number): HeldBlock {
@@ -224,11 +195,10 @@ function moduleOf(isSimd: boolean): WebAssembly.Module {
 function viewsOf(wasm: Exports): Views {
   const { buffer } = wasm.memory;
   return {
-    query: new BigUint64Array(buffer, wasm.queryAt(), SLICE),
+    query: new BigUint64Array(buffer, wasm.queryAt(), QUERY_SLICE),
     engine: new BigUint64Array(buffer, wasm.engineAt(), SLICE + 1),
     local: new BigUint64Array(buffer, wasm.localAt(), SLICE),
     out: new Uint32Array(buffer, wasm.outAt(), 256),
-    lanes: new Uint32Array(buffer, wasm.outAt() + 1024, 2),
     depths: new Uint32Array(buffer, wasm.queryAt(), SLICE),
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createBlockIndex } from '../../../src/router/index/create-index.js';
-import { matchBuffer, tierBlocks, totalBlocks } from '../../../src/router/index/matches.js';
+import { tierBlocks } from '../../../src/router/index/matches.js';
 import type { BlockIndex } from '../../../src/router/index/types.js';
 import { WasmBlockIndex } from '../../../src/router/index/wasm-index.js';
 
@@ -11,11 +11,15 @@ function hashes(name: number, count: number, from = 0): BigUint64Array {
   );
 }
 
-const out = matchBuffer();
-
 function matched(index: BlockIndex, query: BigUint64Array, lane: number): number {
-  index.match(query, out);
-  return totalBlocks(out, lane);
+  index.match(query);
+  return held(index, lane);
+}
+
+/** Blocks over all tiers that the last lookup found. */
+function held({ answer }: BlockIndex, lane: number): number {
+  const { gpu, cpu, disk, remote } = tierBlocks(answer, lane);
+  return gpu + cpu + disk + remote;
 }
 
 describe.each(['wasm', 'wasm-scalar', 'js'] as const)('%s block index', (implementation) => {
@@ -27,12 +31,14 @@ describe.each(['wasm', 'wasm-scalar', 'js'] as const)('%s block index', (impleme
     const lane = index.addLane(0);
     const local = hashes(1, 5_000);
     expect(index.store(lane, 'gpu', 0n, hashes(2, 5_000), local)).toBe(true);
-    for (const length of [0, 1, 63, 64, 65, 1023, 1024, 1025, 4999, 5000]) {
+    for (const length of [0, 1, 15, 16, 17, 63, 64, 65, 1024, 4095, 4096, 4097, 4111, 4112, 4113, 5000]) {
       expect(matched(index, local.subarray(0, length), lane)).toBe(length);
     }
     const other = local.slice();
-    other[2_100] = 7n;
-    expect(matched(index, other, lane)).toBe(2_100);
+    for (const at of [4_500, 4_112, 4_111, 2_100, 16, 15, 0]) {
+      other[at] = 7n;
+      expect(matched(index, other, lane)).toBe(at);
+    }
   });
 
   it('ends a prefix at a hole until the hole is filled again', () => {
@@ -70,8 +76,8 @@ describe.each(['wasm', 'wasm-scalar', 'js'] as const)('%s block index', (impleme
       true,
       1,
     ]);
-    expect(index.match(local, out)).toBe(290);
-    expect(tierBlocks(out, lane)).toEqual({ gpu: 100, cpu: 50, disk: 1, remote: 139 });
+    expect(index.match(local)).toBe(290);
+    expect(tierBlocks(index.answer, lane)).toEqual({ gpu: 100, cpu: 50, disk: 1, remote: 139 });
   });
 
   it('keeps lanes apart that name their blocks differently', () => {
@@ -81,8 +87,8 @@ describe.each(['wasm', 'wasm-scalar', 'js'] as const)('%s block index', (impleme
     for (const lane of lanes) index.store(lane, 'gpu', 0n, hashes(10 + lane, 100), local);
     expect(index.remove(lanes[1]!, 'gpu', hashes(10 + lanes[0]!, 100))).toBe(0);
     expect(index.remove(lanes[1]!, 'gpu', hashes(10 + lanes[1]!, 100).slice(40))).toBe(60);
-    index.match(local, out);
-    expect(lanes.map((lane) => totalBlocks(out, lane))).toEqual([100, 40, 100]);
+    index.match(local);
+    expect(lanes.map((lane) => held(index, lane))).toEqual([100, 40, 100]);
   });
 
   it('counts stores with an unknown parent and drops them', () => {
@@ -161,19 +167,6 @@ describe.each(['wasm', 'wasm-scalar', 'js'] as const)('%s block index', (impleme
     expect(index.stats().blocks).toBe(0);
     index.store(lane, 'gpu', 0n, hashes(3, 100), hashes(4, 100));
     expect(matched(index, hashes(4, 100), lane)).toBe(100);
-  });
-
-  it('answers a prepared prompt as it answers the prompt', () => {
-    const index = create();
-    const lane = index.addLane(0);
-    const local = hashes(1, 3_000);
-    const query = index.prepare(local);
-    expect(query.match(out)).toBe(0);
-    index.store(lane, 'gpu', 0n, hashes(2, 2_500), local.slice(0, 2_500));
-    expect(query.match(out)).toBe(2_500);
-    expect(totalBlocks(out, lane)).toBe(2_500);
-    query.release();
-    expect(index.match(local, out)).toBe(2_500);
   });
 
   it('lists what a lane holds, up to a limit', () => {

@@ -1,5 +1,5 @@
-// Block index: what JavaScript calls. Hashes travel through the buffers, in slices of at most 1,024.
-import { allocate, heldBytes, openMemory, release, touchAhead } from './memory';
+// Block index: what JavaScript calls. Hashes travel through the buffers: a query's in slices of at most 4,096, others of 1,024.
+import { heldBytes, openMemory, touchAhead } from './memory';
 import { beginMatch, continueMatch, finishMatch, OUT, QUERY } from './match';
 import {
   AFTER,
@@ -13,7 +13,6 @@ import {
   PENDING,
   runCapacity,
   SETTLED,
-  sizeFor,
 } from './records';
 import { beginRemove, clearSub, continueRemove, finishRemove } from './remove';
 import { beginStore, continueStore, ENGINE, finishStore, LOCAL } from './store';
@@ -54,27 +53,11 @@ export function touch(bytes: usize): void {
   touchAhead(bytes);
 }
 
-/** Best total, or `MORE`. The answer lies in the out buffer. */
-export function match(count: u32, flags: u32): i32 {
+/** Goes on with the `count` hashes from `at` on in the query buffer. Best total, or `MORE`; the answer lies in the out buffer. */
+export function match(at: u32, count: u32, flags: u32): i32 {
   if (flags & FIRST) beginMatch();
-  if (continueMatch(QUERY, count) && !(flags & LAST)) return MORE;
+  if (continueMatch(QUERY + (<usize>at << 3), count) && !(flags & LAST)) return MORE;
   return <i32>finishMatch();
-}
-
-/** The same for a whole prompt prepared at `query`. */
-export function matchPrepared(query: usize, count: u32): i32 {
-  beginMatch();
-  continueMatch(query, count);
-  return <i32>finishMatch();
-}
-
-/** Memory for a prepared prompt, 0 when there is no room. */
-export function prepare(count: u32): usize {
-  return allocate(sizeFor(count));
-}
-
-export function unprepare(query: usize, count: u32): void {
-  release(sizeFor(count), query);
 }
 
 /** 1 stored, 0 parent unknown, -1 no room. The first slice brings the parent in word 0 of the engine buffer. */

@@ -22,7 +22,7 @@ import {
 } from './records';
 
 /** Local hashes of one slice. */
-export const QUERY = memory.data(8192, 64);
+export const QUERY = memory.data(32768, 64);
 /** The answer: blocks per lane and tier, then a word whose bits are the lanes with an entry. */
 export const OUT = memory.data(1032, 64);
 const ANSWERED: usize = 1024;

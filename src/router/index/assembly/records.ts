@@ -17,7 +17,7 @@ const RUN_SIZE: u32 = 5;
 
 export const DATA: usize = 0;
 export const PARENT: usize = 4;
-/** The child below the last block of a full chunk: the usual way on, found without the table. */
+/** The child last gone to below a full chunk or the root: the likely way on, found without the table. */
 export const NEXT: usize = 8;
 export const GPU_RUNS: usize = 12;
 export const LOWER_RUNS: usize = 16;
@@ -62,8 +62,12 @@ export const ROOT = memory.data(64, 64);
 
 /** Bits of the hashes looked for in a pass over the pending runs. */
 const FILTER = memory.data(8192, 64);
+/** Runs of one step of such a pass. */
+const BATCH_BYTES: usize = 128;
+const BATCH = memory.data(128, 64);
+const FILTER_MIX: u64 = 0x9e3779b97f4a7c15;
 /** Blocks entered in one such pass beside those looked for: about 0.3 ms. */
-const SEARCH_ENTERS: i32 = 8192;
+const SEARCH_ENTERS: i32 = 2048;
 /** Whether a block could not be entered for want of memory. */
 let isTableFull: bool = false;
 
@@ -112,11 +116,12 @@ export function findRun(chunk: usize, sub: u32): usize {
 @inline
 export function childAt(chunk: usize, position: u32, local: u64): usize {
   if (!load<u32>(chunk, CHILDREN)) return 0;
-  if (position == CHUNK_BLOCKS) {
-    const next = <usize>load<u32>(chunk, NEXT);
-    if (next && load<u64>(next, FIRST) == local) return next;
-  }
-  return findEdge(chunk, position, local);
+  if (position & (CHUNK_BLOCKS - 1)) return findEdge(chunk, position, local);
+  const next = <usize>load<u32>(chunk, NEXT);
+  if (next && load<u64>(next, FIRST) == local) return next;
+  const child = findEdge(chunk, position, local);
+  if (child) store<u32>(chunk, <u32>child, NEXT);
+  return child;
 }
 
 function findEdge(chunk: usize, position: u32, local: u64): usize {
@@ -155,7 +160,7 @@ export function addChunk(parent: usize, position: u32, locals: usize, count: u32
   store<u8>(chunk, <u8>size, DATA_SIZE);
   store<u32>(chunk, load<u32>(parent, DEPTH) + position, DEPTH);
   store<u32>(parent, load<u32>(parent, CHILDREN) + 1, CHILDREN);
-  if (position == CHUNK_BLOCKS && !load<u32>(parent, NEXT)) store<u32>(parent, <u32>chunk, NEXT);
+  if (!(position & (CHUNK_BLOCKS - 1))) store<u32>(parent, <u32>chunk, NEXT);
   return chunk;
 }
 
@@ -307,29 +312,61 @@ export function enterPending(sub: u32, hashes: usize, count: u32): void {
   for (let i: u32 = 0; i < count; i++) mark(load<u64>(hashes + (<usize>i << 3)));
   let left = SEARCH_ENTERS;
   while (run) {
-    const after = <usize>load<u32>(run, AFTER);
-    const capacity = runCapacity(run);
-    // The next run's entries are asked for now: they are in cache when their turn comes.
-    if (after) seen += lookAhead(after);
-    if (left > 0) left -= <i32>load<u8>(run, COUNT);
-    for (let p: u32 = 0; p < capacity; p++) {
-      if (left > 0 || isMarked(load<u64>(entryAt(run, p)))) enter(run, p);
-    }
-    if (popcnt(load<u64>(run, LISTED)) == <u64>load<u8>(run, COUNT)) settle(run);
-    run = after;
+    const batch = gather(run);
+    run = next;
+    for (let i: usize = 0; i < batch; i += 4) left -= searchRun(<usize>load<u32>(BATCH + i), left > 0);
   }
   for (let i: u32 = 0; i < count; i++) unmark(load<u64>(hashes + (<usize>i << 3)));
 }
 
+/** Enters all blocks of a run, or the marked ones; how many it has. */
+function searchRun(run: usize, isWhole: bool): i32 {
+  const capacity = runCapacity(run);
+  if (isWhole) {
+    for (let p: u32 = 0; p < capacity; p++) enter(run, p);
+  } else {
+    for (let found = marked(<usize>load<u32>(run, ENTRIES), capacity); found; found &= found - 1) {
+      enter(run, <u32>ctz(found));
+    }
+  }
+  const held = load<u8>(run, COUNT);
+  if (popcnt(load<u64>(run, LISTED)) == <u64>held) settle(run);
+  return held;
+}
+
+/** Where the list goes on after a batch. */
+let next: usize = 0;
 /** Sum of what was read ahead, so that the reads are not optimized away. */
 let seen: u64 = 0;
 
-function lookAhead(run: usize): u64 {
-  const bytes = <usize>runCapacity(run) << 3;
-  const entries = <usize>load<u32>(run, ENTRIES);
+/** Takes the next runs of a list and reads their entries: memory is waited for once per batch, not once per run. */
+function gather(first: usize): usize {
+  let at: usize = 0;
+  let run = first;
   let sum: u64 = 0;
-  for (let i: usize = 0; i < bytes; i += 64) sum += load<u64>(entries + i);
-  return sum;
+  while (run && at < BATCH_BYTES) {
+    store<u32>(BATCH + at, <u32>run);
+    const entries = <usize>load<u32>(run, ENTRIES);
+    const end = entries + (<usize>runCapacity(run) << 3);
+    for (let line = entries; line < end; line += 64) sum += load<u64>(line);
+    run = <usize>load<u32>(run, AFTER);
+    at += 4;
+  }
+  seen += sum;
+  next = run;
+  return at;
+}
+
+/** Bit p is set where entry p may be one of the marked ones. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function marked(entries: usize, count: u32): u64 {
+  let found: u64 = 0;
+  for (let p: usize = 0; p < <usize>count; p++) {
+    const bit = <u32>((load<u64>(entries + (p << 3)) * FILTER_MIX) >> 48);
+    found |= <u64>((<u32>load<u8>(FILTER + <usize>(bit >> 3)) >> (bit & 7)) & 1) << <u64>p;
+  }
+  return found;
 }
 
 /** Place of a sub's engine hash, entered or not; for the time when the table has no room for more. */
@@ -342,23 +379,14 @@ export function findUnlisted(sub: u32, hash: u64): u64 {
   return 0;
 }
 
-// @ts-ignore: decorator of AssemblyScript
-@inline
 function filterBit(hash: u64): u32 {
-  return <u32>(((hash ? hash : ZERO_HASH) * 0x9e3779b97f4a7c15) >> 48);
+  return <u32>(((hash ? hash : ZERO_HASH) * FILTER_MIX) >> 48);
 }
 
 function mark(hash: u64): void {
   const bit = filterBit(hash);
   const at = FILTER + <usize>(bit >> 3);
   store<u8>(at, load<u8>(at) | <u8>(<u32>1 << (bit & 7)));
-}
-
-// @ts-ignore: decorator of AssemblyScript
-@inline
-function isMarked(hash: u64): bool {
-  const bit = filterBit(hash);
-  return ((<u32>load<u8>(FILTER + <usize>(bit >> 3)) >> (bit & 7)) & 1) != 0;
 }
 
 function unmark(hash: u64): void {

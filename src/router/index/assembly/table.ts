@@ -162,41 +162,61 @@ function freeSlots(bucket: usize): u32 {
   return withTag(bucket, 0);
 }
 
-/** Puts the page's live slots in again, without the dead ones. */
-function clean(page: usize): void {
-  empty(page);
-  for (let at: usize = 0; at < SLOTS_BYTES; at += 8) {
-    const slot = load<u64>(SCRATCH + at);
-    if (slot > DEAD) put(page, slot);
-  }
-}
-
 function split(table: usize, page: usize, tag: u32): bool {
   const own = load<u32>(page, OWN_DEPTH);
   if (own == load<u32>(table, DEPTH) && !double(table)) return false;
   const other = newPage(own + 1);
   if (!other) return false;
   store<u32>(page, own + 1, OWN_DEPTH);
-  empty(page);
-  for (let at: usize = 0; at < SLOTS_BYTES; at += 8) {
-    const slot = load<u64>(SCRATCH + at);
-    if (slot <= DEAD) continue;
-    put((<u32>(slot >> 33) >> (30 - own)) & 1 ? other : page, slot);
-  }
   // The page had a run of equal directory entries; the second half of it goes to the other.
   const shift = load<u32>(table, DEPTH) - own;
   const first = <usize>((tag >> (31 - own)) << shift);
   const directory = <usize>load<u32>(table, DIRECTORY);
   const half = <usize>1 << (shift - 1);
   for (let i = first + half; i < first + 2 * half; i++) store<u32>(directory + (i << 2), <u32>other);
+  divide(page, other, <u64>1 << <u64>(63 - own));
   return true;
 }
 
-function empty(page: usize): void {
-  memory.copy(SCRATCH, page + SLOTS, SLOTS_BYTES);
-  memory.fill(page + SLOTS, 0, SLOTS_BYTES);
-  store<u32>(page, 0, USED);
-  store<u32>(page, 0, LIVE);
+/** Drops the page's dead slots. */
+function clean(page: usize): void {
+  divide(page, page, 0);
+}
+
+/**
+ * Moves the slots that have the bit to the other page. A slot in the bucket of its tag keeps bucket and place in it; only
+ * those that had gone further, because that bucket was full, are put in again.
+ */
+function divide(page: usize, other: usize, bit: u64): void {
+  let strayed: usize = 0;
+  let kept: u32 = 0;
+  let moved: u32 = 0;
+  for (let offset: usize = SLOTS; offset < SLOTS + SLOTS_BYTES; offset += 8) {
+    const slot = load<u64>(page + offset);
+    if (!slot) continue;
+    const isHome = (<u32>(slot >> 33) & (BUCKETS - 1)) == <u32>((offset - SLOTS) >> 6);
+    if (isHome && slot != DEAD && !(slot & bit)) {
+      kept++;
+      continue;
+    }
+    store<u64>(page + offset, 0);
+    if (slot == DEAD) continue;
+    if (isHome) {
+      store<u64>(other + offset, slot);
+      moved++;
+    } else {
+      store<u64>(SCRATCH + strayed, slot);
+      strayed += 8;
+    }
+  }
+  store<u32>(other, moved, USED);
+  store<u32>(other, moved, LIVE);
+  store<u32>(page, kept, USED);
+  store<u32>(page, kept, LIVE);
+  for (let at: usize = 0; at < strayed; at += 8) {
+    const slot = load<u64>(SCRATCH + at);
+    put(slot & bit ? other : page, slot);
+  }
 }
 
 function double(table: usize): bool {
