@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm test` and `npm run test:engines`: set up, fetch the default model, run vitest, print the counts last.
+// `npm test`, `npm run test:engines` and `npm run test:fuzz` (the fuzz tests with 50,000 cases each): set up, fetch the default model, run vitest, print the counts last.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -10,8 +10,11 @@ requireNode();
 install();
 build();
 
-const isEngines = process.argv[2] === 'engines';
-const filters = process.argv.slice(isEngines ? 3 : 2);
+const kind = ['engines', 'fuzz'].find((name) => name === process.argv[2]);
+const isEngines = kind === 'engines';
+const isFuzz = kind === 'fuzz';
+const filters = process.argv.slice(kind === undefined ? 2 : 3);
+if (isFuzz && filters.length === 0) filters.push('fuzz');
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'dynamo-test-'));
 const report = path.join(scratch, 'report.json');
 
@@ -21,12 +24,14 @@ const args = [
   'run',
   ...config,
   ...filters,
+  ...(isFuzz ? ['--testTimeout=7200000'] : []),
   '--reporter=default',
   '--reporter=json',
   `--outputFile.json=${report}`,
 ];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
-const env = { ...process.env, DYNAMO_TEST_MODEL: model, NODE_ENV: 'test' };
+const long = isFuzz ? { DYNAMO_FUZZ: '50000', DYNAMO_FUZZ_HTTP: '5000' } : {};
+const env = { ...long, ...process.env, DYNAMO_TEST_MODEL: model, NODE_ENV: 'test' };
 const result = spawnSync(process.execPath, [vitest, ...args], {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],

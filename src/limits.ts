@@ -156,6 +156,8 @@ export const LIMITS = {
   exchangeBytes: 64 * 1024 * 1024,
   /** Prometheus text read of one worker; vLLM's is 75 kB. */
   metricsBytes: 4 * 1024 * 1024,
+  /** One batch of KV events; a larger message ends the connection. A prompt of a million tokens is told in 5 MB. */
+  eventBatchBytes: 64 << 20,
   /** Silence of a replay socket after which a gap counts as not fillable; vLLM answers within 100 ms. */
   replaySilenceMs: 2_000,
   /** Live event batches held back while a replay runs, before the worker is dropped and resynced. */

@@ -1,5 +1,6 @@
 /** KV event batches of vLLM, SGLang and the embedded engine: msgpack bytes as typed events. */
 import { decode } from '@msgpack/msgpack';
+import { requireSaneShape } from './msgpack-shape.js';
 
 /** A block hash an engine made up, as an unsigned 64-bit integer; never 0. */
 export type EngineHash = bigint;
@@ -67,6 +68,7 @@ const ZERO_HASH = 0x9e3779b97f4a7c15n;
 
 /** Throws on a batch that is not msgpack or has another shape; unknown events come back as `unknown`. */
 export function decodeBatch(payload: Uint8Array): KvBatch {
+  requireSaneShape(payload);
   // 64-bit integers must come as bigint: hashes do not fit a double.
   const value = decode(payload, { useBigInt64: true });
   const [timestamp, events] = Array.isArray(value) ? value : mapBatch(value);

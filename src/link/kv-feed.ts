@@ -103,7 +103,12 @@ class ZmqFeed implements KvFeed {
       this.#onSynced = resolve;
     });
     // With the default high-water mark a burst of 20,000 batches loses up to a sixth of them.
-    this.#socket = new Subscriber({ receiveHighWaterMark: 0, linger: 0, reconnectInterval: 100 });
+    this.#socket = new Subscriber({
+      receiveHighWaterMark: 0,
+      linger: 0,
+      reconnectInterval: 100,
+      maxMessageSize: LIMITS.eventBatchBytes,
+    });
     this.#socket.events.on('handshake', () => this.#enqueue('connected'));
     this.#socket.events.on('disconnect', () => this.#observer.onConnection?.(false));
     this.#socket.subscribe(options.endpoints.topic);

@@ -1,5 +1,6 @@
 /** Asking an engine for past event batches. */
 import { Dealer } from 'zeromq';
+import { LIMITS } from '../limits.js';
 import { TimeSlice } from './time-slice.js';
 
 export interface RawBatch {
@@ -29,7 +30,8 @@ export class ReplayClient {
     if (this.#endpoint === '' || this.#isClosed) return 'silent';
     // A socket of its own for each replay: late answers to an earlier one cannot be mistaken for these.
     const timeouts = { receiveTimeout: this.#silenceMs, sendTimeout: this.#silenceMs };
-    const socket = new Dealer({ linger: 0, receiveHighWaterMark: 0, ...timeouts });
+    const maxMessageSize = LIMITS.eventBatchBytes;
+    const socket = new Dealer({ linger: 0, receiveHighWaterMark: 0, maxMessageSize, ...timeouts });
     this.#socket = socket;
     const slice = new TimeSlice();
     try {

@@ -30,7 +30,12 @@ export function parseRecipe(text: string): ParsedRecipe {
   let document: Document;
   let value: unknown;
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+    document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      merge: true,
+      logLevel: 'silent',
+    });
     if (document.errors.length > 0) return { ok: false, problems: syntaxProblems(document, lines) };
     value = document.toJS({ maxAliasCount: ALIASES_MAX });
   } catch (error) {

@@ -17,6 +17,8 @@ export interface AdminActions {
   readonly plan: unknown;
 }
 
+const TIERS: readonly PageTier[] = ['cpu', 'disk', 'remote'];
+
 export interface AdminServer {
   close(): Promise<void>;
 }
@@ -60,7 +62,7 @@ function handle(
   }
   if (path === '/admin/stop' && request.method === 'POST') {
     answer(response, 202, { stopping: true });
-    actions.stop({ isGraceful: !(query ?? '').includes('now=1') });
+    actions.stop({ isGraceful: new URLSearchParams(query).get('now') !== '1' });
     return;
   }
   if (path === '/admin/event-loop/restart' && request.method === 'POST') {
@@ -70,6 +72,12 @@ function handle(
   }
   if (path === '/admin/cache/clear' && request.method === 'POST') {
     const tier = new URLSearchParams(query).get('tier') as PageTier | null;
+    if (tier !== null && !TIERS.includes(tier)) {
+      answer(response, 400, {
+        error: { message: `there is no tier ${tier}; there are ${TIERS.join(', ')}` },
+      });
+      return;
+    }
     actions.clearCache(tier ?? undefined).then(
       (removed) => answer(response, 200, { removed }),
       (error: Error) => answer(response, 500, { error: { message: error.message } }),

@@ -16,10 +16,10 @@ import { SUBJECTS, type Subject } from './support/fuzz-subjects.js';
 import { startGateway, type TestGateway } from './support/harness.js';
 import { Mutator } from './support/mutate.js';
 
-const DECODED = 20_000;
+const DECODED = Math.max(20_000, Number(process.env['DYNAMO_FUZZ'] ?? 0));
 const HTTP = Number(process.env['DYNAMO_FUZZ_HTTP'] ?? 250);
 const SEED = Number(process.env['DYNAMO_FUZZ_SEED'] ?? 1);
-/** Bytes a decoder may keep over 15,000 requests, noise of the collector included. */
+/** Bytes a decoder may keep over three quarters of the requests, noise of the collector included. */
 const HEAP_GROWTH_MAX = 4 << 20;
 /** The same for the second half of the requests over HTTP: kept responses and known sessions are bounded, but not full by then. */
 const HTTP_HEAP_GROWTH_MAX = 24 << 20;

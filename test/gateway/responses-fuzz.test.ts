@@ -71,7 +71,7 @@ describe('an item', () => {
           expect((error as DynamoError).status).toBe(400);
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: Number(process.env['DYNAMO_FUZZ'] ?? 3_000) },
     );
   });
 });

@@ -12,7 +12,7 @@ import type { StreamEvent } from '../../src/request/types.js';
 import { Mutator } from '../gateway/support/mutate.js';
 import { exchange } from './support/fixtures.js';
 
-const RUNS = 1_500;
+const RUNS = Number(process.env['DYNAMO_FUZZ'] ?? 1_500);
 const STREAMS = ['chat-stream', 'chat-tools-required-stream', 'completion-token-ids-stream'].map(dataOf);
 /** What mutations borrow parts from. */
 const CHUNKS = [
