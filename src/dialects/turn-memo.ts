@@ -3,6 +3,7 @@
  * messages they have in common (`gateway/body-memo`), and then they share the turns too. Whoever holds a turn may
  * therefore take the same object for the same content; nobody changes one.
  */
+import { GrownLists } from '../request/grown-list.js';
 import type { Message } from '../request/types.js';
 import type { TurnList } from './turns.js';
 
@@ -18,6 +19,20 @@ interface Segment {
 
 const segments = new WeakMap<object, Segment>();
 
+/** What the beginning of a list came to, up to its last turn: more messages may join that one. */
+interface Beginning {
+  /** What stood before the list. */
+  after: string;
+  turns: readonly Message[];
+  /** The list's turns begin and end here. */
+  start: number;
+  end: number;
+  /** The message after them, which was seen not to join them. */
+  next: unknown;
+}
+
+const beginnings = new GrownLists<unknown, Beginning>();
+
 /** Adds every message of the list to the turns, by `decode` or as it was decoded before. */
 export function decodeTurnList(
   list: readonly unknown[],
@@ -25,8 +40,19 @@ export function decodeTurnList(
   decode: (message: unknown, index: number) => void,
 ): void {
   const { messages } = turns;
+  const start = messages.length;
+  const state = stateOf(messages.at(-1));
   let open: Open = null;
-  for (let index = 0; index < list.length; index++) {
+  let isApart = true;
+  /** Messages that make up whole turns, and how many turns there are with them. */
+  let whole = { count: 0, end: start };
+  const begun = beginnings.find(list);
+  if (begun !== null && begun.made.after === state && list[begun.count] === begun.made.next) {
+    const { made } = begun;
+    for (let at = made.start; at < made.end; at++) messages.push(made.turns[at] as Message);
+    whole = { count: begun.count, end: messages.length };
+  }
+  for (let index = whole.count; index < list.length; index++) {
     const raw = list[index];
     const known = knownAt(list, index, stateOf(messages.at(-1)));
     if (known !== null) {
@@ -34,6 +60,7 @@ export function decodeTurnList(
       open = null;
       messages.push(...known.turns);
       index += known.raws.length - 1;
+      whole = { count: index + 1, end: messages.length };
       continue;
     }
     const before = messages.length;
@@ -43,9 +70,15 @@ export function decodeTurnList(
     if (messages.length > before) {
       settle(open, messages, raw, before);
       open = object === null ? null : { raws: [object], startsAt: before, after };
+      whole = { count: index, end: before };
     } else if (open !== null && object !== null) open.raws.push(object);
+    if (index === 0) isApart = messages.length > before;
   }
   settle(open, messages, undefined, messages.length);
+  const { count, end } = whole;
+  // Where the first message joined what stood before the list, the turns are not the list's alone.
+  if (isApart && count > (begun?.count ?? 0))
+    beginnings.keep(list, count, { after: state, turns: messages, start, end, next: list[count] });
 }
 
 type Open = { raws: object[]; startsAt: number; after: string } | null;

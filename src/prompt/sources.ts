@@ -87,7 +87,7 @@ function localRegions(
   return regionsOfSpans(spans, encoded, model.tokenizer.byteLength, requestMessages(request));
 }
 
-function requestMessages(request: CommonRequest): number[] {
+function requestMessages(request: CommonRequest): readonly number[] {
   return request.input.kind === 'chat' ? engineMessageOwners(request.input.messages) : [];
 }
 
@@ -99,15 +99,14 @@ export function regionsByBytes(
   tokens: number,
 ): Region[] {
   const owners = requestMessages(request);
-  const parts = chat.messages.flatMap((message, index): WeightedPart[] => {
-    const owner = owners[index] ?? -1;
+  const parts: WeightedPart[] = [];
+  for (const [index, part] of chat.messages.entries()) {
+    const message = owners[index] ?? -1;
     const size = sizes.messages[index] ?? 0;
-    const reasoning = Math.min(size, message.reasoning_content?.length ?? 0);
-    return [
-      { kind: 'reasoning', message: owner, weight: reasoning },
-      { kind: kindOf(message), message: owner, weight: size - reasoning },
-    ];
-  });
+    const reasoning = Math.min(size, part.reasoning_content?.length ?? 0);
+    if (reasoning > 0) parts.push({ kind: 'reasoning', message, weight: reasoning });
+    parts.push({ kind: kindOf(part), message, weight: size - reasoning });
+  }
   return regionsByShare(withTools(parts, chat, sizes.tools), tokens);
 }
 

@@ -2,6 +2,7 @@
  * The common request as the chat-completions body every engine gets. The prompt room renders the very same
  * messages and tools, so what the router hashes is what the engine tokenizes.
  */
+import { GrownLists } from './grown-list.js';
 import type { Block, CommonRequest, Message, Tool, ToolChoice } from './types.js';
 
 export const CHAT_PATH = '/v1/chat/completions';
@@ -23,11 +24,15 @@ export interface EngineTool {
 
 /** By the turn they come from: a conversation's turns stay the same objects from request to request. */
 const written = new WeakMap<Message, readonly EngineMessage[]>();
+const writtenLists = new GrownLists<Message, readonly EngineMessage[]>();
 
 /** Messages in OpenAI form. A user turn with tool results becomes `tool` messages followed by the rest of the turn. */
-export function engineMessages(messages: readonly Message[]): EngineMessage[] {
-  const out: EngineMessage[] = [];
-  for (const message of messages) {
+export function engineMessages(messages: readonly Message[]): readonly EngineMessage[] {
+  const before = writtenLists.find(messages);
+  if (before !== null && before.count === messages.length) return before.made;
+  const out: EngineMessage[] = before === null ? [] : [...before.made];
+  for (let at = before?.count ?? 0; at < messages.length; at++) {
+    const message = messages[at] as Message;
     const known = written.get(message);
     if (known !== undefined) {
       out.push(...known);
@@ -37,6 +42,7 @@ export function engineMessages(messages: readonly Message[]): EngineMessage[] {
     addEngineMessages(message, out);
     written.set(message, out.slice(start));
   }
+  writtenLists.keep(messages, messages.length, out);
   return out;
 }
 
@@ -111,7 +117,7 @@ export function engineSettings(
 
 /** The chat as the engine gets it; `kwargs` are the template's further variables. */
 export interface EngineChat {
-  messages: EngineMessage[];
+  messages: readonly EngineMessage[];
   tools: EngineTool[];
   kwargs: Record<string, unknown>;
 }
@@ -130,15 +136,20 @@ export function engineChat(request: CommonRequest): EngineChat {
   };
 }
 
+const ownerLists = new GrownLists<Message, readonly number[]>();
+
 /** Index of the request's message each engine message comes from: a user turn with tool results becomes several. */
-export function engineMessageOwners(messages: readonly Message[]): number[] {
-  const owners: number[] = [];
-  for (const [index, { role, blocks }] of messages.entries()) {
+export function engineMessageOwners(messages: readonly Message[]): readonly number[] {
+  const before = ownerLists.find(messages);
+  const owners: number[] = before === null ? [] : [...before.made];
+  for (let index = before?.count ?? 0; index < messages.length; index++) {
+    const { role, blocks } = messages[index] as Message;
     let results = 0;
     if (role !== 'assistant') for (const block of blocks) if (block.type === 'tool_result') results += 1;
     const count = results > 0 && results === blocks.length ? results : results + 1;
     for (let n = 0; n < count; n += 1) owners.push(index);
   }
+  ownerLists.keep(messages, messages.length, owners);
   return owners;
 }
 

@@ -1,5 +1,6 @@
 /** The last prompts of each session, as far as is needed to say where the next one differs. No text is kept, only tokens. */
 import { LIMITS } from '../limits.js';
+import { GrownLists } from '../request/grown-list.js';
 import type { Block, CommonRequest, Message } from '../request/types.js';
 import type { Divergence } from './miss-cause.js';
 
@@ -23,7 +24,7 @@ export interface RememberedPrompt {
   tokens: Uint32Array;
   salt: string;
   toolsMark: string;
-  messages: MessageMark[];
+  messages: readonly MessageMark[];
   worker: string;
   /** Unix milliseconds. */
   at: number;
@@ -97,7 +98,7 @@ export function remember(
     tokens: prompt.tokens,
     salt: hints.cacheSalt ?? '',
     toolsMark: `${tools.length}:${tools.map(({ name }) => name).join(',')}`,
-    messages: input.kind === 'chat' ? input.messages.map(markOf) : [],
+    messages: input.kind === 'chat' ? marksOf(input.messages) : [],
     worker,
     at,
   };
@@ -150,6 +151,17 @@ function hasAllMessages(before: RememberedPrompt, now: RememberedPrompt): boolea
     before.messages.length < now.messages.length &&
     before.messages.every(({ mark }, at) => now.messages[at]?.mark === mark)
   );
+}
+
+const markLists = new GrownLists<Message, readonly MessageMark[]>();
+
+function marksOf(messages: readonly Message[]): readonly MessageMark[] {
+  const before = markLists.find(messages);
+  if (before !== null && before.count === messages.length) return before.made;
+  const made = before === null ? [] : [...before.made];
+  for (let at = made.length; at < messages.length; at++) made.push(markOf(messages[at] as Message));
+  markLists.keep(messages, messages.length, made);
+  return made;
 }
 
 /** By the turn: most of a conversation's turns are the same objects in its next request. */
