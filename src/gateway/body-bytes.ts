@@ -30,6 +30,18 @@ export class BodyBytes {
     });
   }
 
+  /** Four bytes as a number; null where there are none any more. */
+  wordAt(at: number): number | null {
+    if (at + 4 > this.length) return null;
+    const index = this.#pieceAt(at);
+    const piece = this.#pieces[index] as Buffer;
+    const from = at - (this.#starts[index] as number);
+    if (from + 4 <= piece.length) return piece.readInt32LE(from);
+    const word = Buffer.allocUnsafe(4);
+    this.copyTo(word, 0, at, at + 4);
+    return word.readInt32LE(0);
+  }
+
   /** Whether what lies between is what `other` has from `at` on. */
   isSame(start: number, end: number, other: Buffer, at: number): boolean {
     if (end > this.length || at + end - start > other.length) return false;

@@ -14,6 +14,8 @@ interface Entry {
   length: number;
   value: Record<string, unknown>;
   place: ListPlace;
+  /** Four of its bytes, which tell most other conversations apart. */
+  probe: { at: number; word: number };
 }
 
 interface Found {
@@ -33,8 +35,8 @@ interface Continued {
 
 /** Smaller bodies are parsed quicker than looked up. */
 const BYTES_MIN = 4_096;
-/** Bytes compared first, to tell conversations apart. */
-const PROBE_BYTES = 48;
+/** Before the end of an early element: in its text, where conversations differ. */
+const PROBE_BYTES = 12;
 /** Room for later turns in a new buffer. */
 const GROWTH = 1.25;
 /** A body that goes on from another one takes its place, unless more than this share of that one would be lost. */
@@ -63,7 +65,7 @@ export class BodyMemo {
     const continued = found === null ? null : this.#continued(body, found);
     if (continued === null || found === null) return this.#parseWhole(body);
     if (lostBytes(found) <= found.entry.length * LOST_SHARE) this.#grow(found.entry, continued);
-    else this.#keep({ store: body.whole(), length: body.length, ...continued });
+    else this.#keep(body.whole(), continued.value, continued.place);
     return continued.value;
   }
 
@@ -80,7 +82,7 @@ export class BodyMemo {
     const list = place === null ? undefined : value[place.key];
     if (place === null || !Array.isArray(list) || list.length !== place.ends.length || list.length === 0)
       return;
-    this.#keep({ store: bytes, length: bytes.length, value, place });
+    this.#keep(bytes, value, place);
   }
 
   /** The remembered body with most leading elements in common. */
@@ -88,6 +90,7 @@ export class BodyMemo {
     let best: Found | null = null;
     for (let at = this.#entries.length - 1; at >= 0; at--) {
       const entry = this.#entries[at] as Entry;
+      if (body.wordAt(entry.probe.at) !== entry.probe.word) continue;
       const common = commonElements(entry, body);
       if (common > (best?.common ?? 0)) best = { entry, common };
       if (common === entry.place.ends.length) break;
@@ -147,7 +150,7 @@ export class BodyMemo {
       entry.store = store;
     }
     rest.copy(entry.store, from);
-    Object.assign(entry, { length, value, place });
+    Object.assign(entry, { length, value, place, probe: probeOf(entry.store, place) });
     this.#touch(entry);
     this.#trim();
   }
@@ -158,9 +161,10 @@ export class BodyMemo {
     this.#entries.push(entry);
   }
 
-  #keep({ store, length, value, place }: Entry): void {
+  #keep(store: Buffer, value: Record<string, unknown>, place: ListPlace): void {
+    const { length } = store;
     if (length > LIMITS.bodyMemoBytes / 4) return;
-    this.#entries.push({ store, length, value, place });
+    this.#entries.push({ store, length, value, place, probe: probeOf(store, place) });
     this.#bytes += store.length;
     this.#trim();
   }
@@ -190,12 +194,15 @@ function lostBytes({ entry: { place }, common }: Found): number {
   return (place.ends.at(-1) as number) - (place.ends[common - 1] as number);
 }
 
+function probeOf(store: Buffer, { ends }: ListPlace): Entry['probe'] {
+  const at = Math.max(0, (ends[Math.min(2, ends.length - 1)] as number) - PROBE_BYTES);
+  return { at, word: store.readInt32LE(at) };
+}
+
 /** Leading elements whose bytes, with all before them, are the same. */
 function commonElements({ store, place }: Entry, body: BodyBytes): number {
   const { ends } = place;
   const isSame = (start: number, end: number): boolean => body.isSame(start, end, store, start);
-  const probe = ends[Math.min(2, ends.length - 1)] as number;
-  if (!isSame(Math.max(0, probe - PROBE_BYTES), probe)) return 0;
   if (isSame(0, ends.at(-1) as number)) return ends.length;
   let low = 0;
   let high = ends.length - 1;

@@ -2,7 +2,8 @@
 import { LIMITS } from '../limits.js';
 import type { PromptModel } from '../model/local-model.js';
 import { type EngineChat, engineChat, toolsText } from '../request/engine-body.js';
-import type { CommonRequest } from '../request/types.js';
+import { GrownLists } from '../request/grown-list.js';
+import type { CommonRequest, Message } from '../request/types.js';
 import {
   bytesAsTokens,
   type ChatBytes,
@@ -13,7 +14,7 @@ import {
 } from './chat-bytes.js';
 import { type ChatThreads, ThreadGone } from './chat-threads.js';
 import { type Conversation, ConversationMemo, type Found } from './conversation-memo.js';
-import { hashBlocks } from './hash/block-hash.js';
+import { grownHashes, hashBlocks } from './hash/block-hash.js';
 import { LocalPrompts, type RenderedTokens } from './local-prompts.js';
 import { Pace } from './pace.js';
 import { Prepared } from './prepared.js';
@@ -178,8 +179,10 @@ export class ChatPrompts {
     this.#steps += 1;
     const isDue = this.#steps <= FIRST_CHECKS || this.#steps % CHECK_EVERY === 0;
     if (!isDue || made.tokens.length > CHECKED_TOKENS_MAX) return;
+    // A later turn may be written over its last tokens by then.
+    const tokens = made.tokens.slice();
     setImmediate(() => {
-      if (isEqual(prompts.whole(chat).tokens, made.tokens)) return;
+      if (isEqual(prompts.whole(chat).tokens, tokens)) return;
       prompts.distrust();
       this.#memo.clear();
       this.#options.warn(
@@ -196,10 +199,11 @@ export class ChatPrompts {
     const kept = Math.min(before.local.length, Math.floor(same / blockTokens));
     const total = Math.floor(tokens.length / blockTokens);
     if (kept === total && kept === before.local.length) return before.local;
-    const hashes = new BigUint64Array(total);
-    hashes.set(before.local.subarray(0, kept));
-    hashes.set(hashBlocks(tokens.subarray(kept * blockTokens), blockTokens, seed), kept);
-    return hashes;
+    return grownHashes(
+      before.local,
+      kept,
+      hashBlocks(tokens.subarray(kept * blockTokens), blockTokens, seed),
+    );
   }
 }
 
@@ -216,17 +220,21 @@ function sameTokens(found: Found | null, bytes: ChatBytes, { source, rendered }:
 /** Characters of the texts of a chat, roughly. */
 function sizeOf({ input }: CommonRequest): number {
   if (input.kind !== 'chat') return 0;
-  let chars = 0;
-  for (const { blocks } of input.messages) {
-    for (const block of blocks) {
+  const before = sizes.find(input.messages);
+  let chars = before?.made ?? 0;
+  for (let at = before?.count ?? 0; at < input.messages.length; at++) {
+    for (const block of (input.messages[at] as Message).blocks) {
       if (block.type === 'text') chars += block.text.length;
       else if (block.type === 'tool_use') chars += block.arguments.length;
       else if (block.type === 'tool_result')
         for (const part of block.content) chars += part.type === 'text' ? part.text.length : 0;
     }
   }
+  sizes.keep(input.messages, input.messages.length, chars);
   return chars;
 }
+
+const sizes = new GrownLists<Message, number>();
 
 function isEqual(a: Uint32Array, b: Uint32Array): boolean {
   return a.length === b.length && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;

@@ -117,6 +117,6 @@ function mayShare(a: readonly EngineMessage[], b: readonly EngineMessage[]): boo
 
 /** The JSON, the same text once more as strings, tokens and hashes. */
 function sizeOf({ bytes, rendered, hashes, lead }: Conversation): number {
-  const tokens = rendered === null ? 0 : rendered.tokens.byteLength + rendered.carry.length;
+  const tokens = rendered === null ? 0 : rendered.store.buffer.byteLength + rendered.carry.length;
   return bytes.store.buffer.length + bytes.length + tokens + hashes.local.byteLength + lead.length;
 }

@@ -9,10 +9,10 @@ import { addedText } from './added-text.js';
 import type { Pace } from './pace.js';
 import { type EncodedText, ownCopy, type SegmentCache } from './segment-cache.js';
 import { type ChatMarks, chatMarks, TemplateLocality } from './template-locality.js';
+import { type StoredTokens, stored, withTokens } from './token-store.js';
 
 /** A tokenized chat and what it takes to go on from it. */
-export interface RenderedTokens {
-  tokens: Uint32Array;
+export interface RenderedTokens extends StoredTokens {
   /** Leading tokens that no later turn can change: they end with a special token. */
   stableTokens: number;
   /** Text of the conversation after those, without the opening of the answer. */
@@ -44,7 +44,7 @@ export class LocalPrompts {
   whole(chat: EngineChat): RenderedTokens {
     const text = renderChat(this.#model.template, { ...chat, addGenerationPrompt: true });
     const marks = chatMarks(chat.messages);
-    return this.#encoded(chat, text, { before: new Uint32Array(), steps: 0, marks });
+    return this.#encoded(chat, text, { before: null, steps: 0, marks });
   }
 
   /** The same for a long chat: others get their turn between the steps, none of which takes long. */
@@ -57,7 +57,7 @@ export class LocalPrompts {
       const { done, value } = work.next();
       if (done === true) {
         await pace.rest();
-        return this.#encoded(chat, text, { before: new Uint32Array(), steps: 0, marks }, value);
+        return this.#encoded(chat, text, { before: null, steps: 0, marks }, value);
       }
       if (pace.isTired) await pace.rest();
     }
@@ -73,8 +73,7 @@ export class LocalPrompts {
     if (!base.canGrow || !this.#locality.allows(chat, common, marks)) return null;
     const added = addedText(this.#model.template, chat, common);
     if (added === null) return null;
-    const before = base.tokens.subarray(0, base.stableTokens);
-    return this.#encoded(chat, base.carry + added, { before, steps: base.steps + 1, marks });
+    return this.#encoded(chat, base.carry + added, { before: base, steps: base.steps + 1, marks });
   }
 
   /** Gets to know the template ahead of the first request, others having their turn between the steps. */
@@ -87,27 +86,26 @@ export class LocalPrompts {
     this.#locality.distrust();
   }
 
-  /** `text` continues the tokens `before`. */
+  /** `text` continues the stable tokens of `before`. */
   #encoded(
     chat: EngineChat,
     text: string,
-    { before, steps, marks }: { before: Uint32Array; steps: number; marks: ChatMarks },
+    { before, steps, marks }: { before: RenderedTokens | null; steps: number; marks: ChatMarks },
     encoded: EncodedText = this.#cache.encode(text),
   ): RenderedTokens {
     const { tokens: after, runs } = encoded;
-    const tokens = new Uint32Array(before.length + after.length);
-    tokens.set(before);
-    tokens.set(after, before.length);
+    const from = before?.stableTokens ?? 0;
+    const made = before === null ? stored(after) : withTokens(before, from, after);
     const opening = this.#locality.opening(chat);
     if (opening === null || !text.endsWith(opening))
-      return { tokens, stableTokens: 0, carry: '', canGrow: false, marks, steps };
+      return { ...made, stableTokens: 0, carry: '', canGrow: false, marks, steps };
     const end = text.length - opening.length;
     const last = runs.findLast(
       (run) => run.isSpecial && run.charStart + run.text.length + this.#margin <= end,
     );
     const chars = last === undefined ? 0 : last.charStart + last.text.length;
-    const stableTokens = before.length + (last === undefined ? 0 : last.tokenStart + 1);
+    const stableTokens = from + (last === undefined ? 0 : last.tokenStart + 1);
     const carry = ownCopy(text.slice(chars, end));
-    return { tokens, stableTokens, carry, canGrow: true, marks, steps };
+    return { ...made, stableTokens, carry, canGrow: true, marks, steps };
   }
 }

@@ -18,7 +18,7 @@ export interface TokenRun {
 }
 
 export interface EncodedText {
-  tokens: Uint32Array;
+  tokens: Uint32Array<ArrayBuffer>;
   runs: TokenRun[];
 }
 

@@ -3,7 +3,8 @@
  * late: order and choice stay with the router until then, so that a worker's own queue is almost empty. A request waits a
  * moment for the worker that is best for it, then takes any that can start; one that waited long reserves its best.
  */
-import { type Decided, decide, type RouterState, sequenceOf } from './decide.js';
+import { promptSequence } from '../prompt/hash/block-hash.js';
+import { type Decided, decide, type RouterState } from './decide.js';
 import { allowedWorkers, holdOf } from './eligibility.js';
 import type { Hold } from './queue.js';
 import type { RouterSettings } from './settings.js';
@@ -59,7 +60,7 @@ function bindLate(
   const waited = state.clock.now() - since;
   const isDue = waited >= settings.reserveAfterMs && round.reserved.size < RESERVED_MAX;
   const request = requestOf(state, input);
-  const sequence = sequenceOf(input);
+  const sequence = promptSequence(input.localHashes);
   const starters = open.filter((record) => canStart(request, viewOf(state, record, sequence)));
   // Most looks at a long queue end here, without a lookup.
   if (starters.length === 0 && !isDue) return 'busy';

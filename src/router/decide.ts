@@ -1,5 +1,5 @@
 /** One decision: look up, weigh, pick. Changes nothing but the turn counter. */
-import { sequenceHashes } from '../prompt/hash/block-hash.js';
+import { promptSequence } from '../prompt/hash/block-hash.js';
 import type { ApproximateFeed } from './approximate.js';
 import type { Clock } from './clock.js';
 import { tierBlocks } from './index/matches.js';
@@ -66,7 +66,7 @@ export function decide(
 ): Decided {
   state.approximate.expire();
   const bestBlocks = state.index.match(input.localHashes);
-  const sequence = sequenceOf(input);
+  const sequence = promptSequence(input.localHashes);
   const seenBlocks = Math.max(bestBlocks, state.reachable.prefix(sequence));
   const session = state.sessions.find(input.sessionId, sequence, seenBlocks);
   const request = requestOf(state, input, session);
@@ -146,17 +146,6 @@ function candidateOf(
     sharedBlocks: isComparable ? book.prompts.lookup(sequence) : 0,
     ...(serviceMs === null ? {} : { serviceMs }),
   };
-}
-
-const sequences = new WeakMap<BigUint64Array, BigUint64Array>();
-
-/** Sequence hashes of a prompt: a request that waits is looked at again and again. */
-export function sequenceOf({ localHashes }: RouteInput): BigUint64Array {
-  const known = sequences.get(localHashes);
-  if (known !== undefined) return known;
-  const sequence = sequenceHashes(localHashes);
-  sequences.set(localHashes, sequence);
-  return sequence;
 }
 
 /** Milliseconds to compute what the best worker does not hold of a prompt: how long a job it is. */

@@ -30,6 +30,37 @@ export function sequenceHashes(local: BigUint64Array): BigUint64Array {
   return hasher.chain(local, BASE_SEED);
 }
 
+/** The same of a prompt's hashes, remembered for the prompts that go on from it; neither may be changed. */
+export function promptSequence(local: BigUint64Array): BigUint64Array {
+  const known = chains.get(local);
+  if (known !== undefined) return known;
+  const chain = sequenceHashes(local);
+  chains.set(local, chain);
+  return chain;
+}
+
+const chains = new WeakMap<BigUint64Array, BigUint64Array>();
+
+/** The first `kept` local hashes of `before` and those of more blocks; their chain goes on from that of `before`. */
+export function grownHashes(before: BigUint64Array, kept: number, added: BigUint64Array): BigUint64Array {
+  const local = joined(before, kept, added);
+  const chain = chains.get(before);
+  if (chain === undefined || kept === 0) return local;
+  // A chain starts with its first element unhashed, so the last sequence hash kept can stand in its place.
+  const rest = new BigUint64Array(added.length + 1);
+  rest[0] = chain[kept - 1] as bigint;
+  rest.set(added, 1);
+  chains.set(local, joined(chain, kept, hasher.chain(rest, BASE_SEED).subarray(1)));
+  return local;
+}
+
+function joined(before: BigUint64Array, kept: number, added: BigUint64Array): BigUint64Array {
+  const all = new BigUint64Array(kept + added.length);
+  all.set(before.subarray(0, kept));
+  all.set(added, kept);
+  return all;
+}
+
 /**
  * Seed of local hashes: 1337 + XXH3(LoRA name, seed 0) + XXH3(cache salt, seed 1), modulo 2^64; an absent or
  * empty term adds nothing.

@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blockSeed, hashBlocks, sequenceHashes } from '../../../src/prompt/hash/block-hash.js';
+import {
+  blockSeed,
+  grownHashes,
+  hashBlocks,
+  promptSequence,
+  sequenceHashes,
+} from '../../../src/prompt/hash/block-hash.js';
 import { plainHasher, wasmHasher } from '../../../src/prompt/hash/hash-module.js';
 import { xxh3 } from '../../../src/prompt/hash/xxh3.js';
 
@@ -102,4 +108,25 @@ describe('plain XXH3', () => {
     const tokens = new Uint32Array(input.buffer);
     expect([...hashers.wasm.blocks(tokens, bytes / 4, BigInt(seed))].map(String)).toEqual([hash]);
   });
+});
+
+it('gives a prompt that goes on from another one the chain of all its blocks', () => {
+  const hashes = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { maxLength: 9 });
+  fc.assert(
+    fc.property(
+      hashes,
+      fc.array(fc.tuple(hashes, fc.nat(), fc.boolean()), { maxLength: 4 }),
+      (first, turns) => {
+        let local = BigUint64Array.from(first);
+        promptSequence(local);
+        for (const [added, at, isRouted] of turns) {
+          const kept = at % (local.length + 1);
+          const whole = BigUint64Array.from([...local.subarray(0, kept), ...added]);
+          local = grownHashes(local, kept, BigUint64Array.from(added));
+          expect(local).toEqual(whole);
+          if (isRouted) expect(promptSequence(local)).toEqual(sequenceHashes(whole));
+        }
+      },
+    ),
+  );
 });
