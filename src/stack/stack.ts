@@ -23,6 +23,7 @@ import { Books } from './books.js';
 import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
 import { MissTeller } from './explain-misses.js';
 import { gatewayConfig } from './gateway-config.js';
+import { watchGpus } from './gpus.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
@@ -35,7 +36,7 @@ import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
 import { placeTiers, removeMemoryTier, reportSocket } from './tier-places.js';
 import { StackTiers } from './tiers.js';
-import { startTracing, type Tracing } from './tracing.js';
+import { startTracing } from './tracing.js';
 import { warmSettings } from './warm-settings.js';
 import { warmUp } from './warm-up.js';
 import { WorkerSet } from './worker-set.js';
@@ -60,7 +61,7 @@ export class Stack {
   #tiers: StackTiers | undefined;
   #tierPlans: TierPlan[] = [];
   #recording: Recording | undefined;
-  #tracing: Tracing | undefined;
+  readonly #besides: { close(): Promise<void> }[] = [];
   readonly #beside = new AbortController();
   #isReady = false;
 
@@ -87,8 +88,7 @@ export class Stack {
     const workers = new WorkerSet({ plan: placed, adapter, router, emit });
     this.#workers = workers;
     await this.#openTiers(placed, router, emit);
-    this.#record(placed, emit);
-    this.#trace(placed, emit);
+    await this.#listenBeside(placed);
     await this.#listen(placed, { router, prompt, workers });
     const tell = (phase: Phase) => this.#step(`preparing the model: ${phase.name}`);
     await this.#startWorkers(await adapter.prepare(placed, tell), workers);
@@ -108,7 +108,7 @@ export class Stack {
     this.#beside.abort();
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
     await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
-    await Promise.all([this.#recording?.close(), this.#tracing?.close()]);
+    await Promise.all(this.#besides.map((one) => one.close()));
     await this.#workers?.close();
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
     await this.#workers?.removeSockets();
@@ -118,20 +118,18 @@ export class Stack {
     this.#books.close();
   }
 
-  #record({ servedModel: model, blockTokens }: Plan, emit: (event: TelemetryEvent) => void): void {
-    const { record } = this.#spec;
-    if (record === undefined) return;
-    const recording = startRecording(record, { model, blockTokens }, emit);
-    this.#recording = recording;
-    this.#bus.subscribe((event) => recording.apply(event));
-  }
-
-  #trace({ servedModel: model }: Plan, emit: (event: TelemetryEvent) => void): void {
-    const { tracing: wish, name } = this.#spec;
-    if (wish === undefined) return;
-    const tracing = startTracing(wish, { name, model }, emit);
-    this.#tracing = tracing;
-    this.#bus.subscribe((event) => tracing.apply(event));
+  /** What listens beside the requests: recording, traces, GPU figures. */
+  async #listenBeside(plan: Plan): Promise<void> {
+    const emit = (event: TelemetryEvent) => this.#bus.emit(event);
+    const { record, tracing, name } = this.#spec;
+    const { servedModel: model, blockTokens } = plan;
+    if (record !== undefined) this.#recording = startRecording(record, { model, blockTokens }, emit);
+    const traces = tracing === undefined ? null : startTracing(tracing, { name, model }, emit);
+    for (const one of [this.#recording, traces, await watchGpus(plan, emit)]) {
+      if (one === undefined || one === null) continue;
+      this.#besides.push(one);
+      this.#bus.subscribe((event) => one.apply(event));
+    }
   }
 
   #placeTiers(plan: Plan, emit: (event: TelemetryEvent) => void): Plan {

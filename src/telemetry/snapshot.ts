@@ -2,9 +2,11 @@
 import { TIERS } from '../router/types.js';
 import { Histogram } from './histogram.js';
 import { addTokensByKind, noTokensByKind } from './kinds.js';
+import { MedianHistory } from './median-history.js';
 import { type RequestRow, RequestTable } from './request-table.js';
 import { RollingSum } from './rolling.js';
 import { SessionTable } from './session-table.js';
+import { TierRates } from './tier-rates.js';
 import type { ProcessSnapshot, Snapshot, StampedEvent, TierSnapshot } from './types.js';
 import { WarmTable } from './warm-table.js';
 import { WorkerTable } from './worker-table.js';
@@ -12,8 +14,6 @@ import { WorkerTable } from './worker-table.js';
 export type StackIdentity = Omit<Snapshot['stack'], 'state'>;
 
 const MINUTE_MS = 60_000;
-const HISTORY_BUCKET_MS = 5_000;
-const HISTORY_BUCKETS = 60;
 const WARNINGS_KEPT = 20;
 const UNKNOWN_PROCESS: ProcessSnapshot = {
   eventLoopMs: { p50: null, p99: null, p999: null, max: null },
@@ -57,10 +57,17 @@ class Store implements SnapshotStore {
   readonly #router: Snapshot['router'];
   #recording: Snapshot['recording'] = null;
   #tracing: Snapshot['tracing'] = null;
+  #gpus: Snapshot['gpus'] = [];
   readonly #warm = new WarmTable();
   #tiers: TierSnapshot[] = [];
+  readonly #rates = new TierRates();
   #warnings: Snapshot['warnings'] = [];
-  #history: { bucket: number; values: number[] }[] = [];
+  readonly #history = {
+    ttftMs: new MedianHistory(),
+    itlMs: new MedianHistory(),
+    queueMs: new MedianHistory(),
+    overheadMs: new MedianHistory(),
+  };
 
   readonly #readProcess: () => ProcessSnapshot;
 
@@ -95,6 +102,9 @@ class Store implements SnapshotStore {
       case 'recording.stats':
         this.#recording = event.recording;
         break;
+      case 'gpu.stats':
+        this.#gpus = event.gpus;
+        break;
       case 'tracing.stats':
         this.#tracing = event.tracing;
         break;
@@ -102,6 +112,7 @@ class Store implements SnapshotStore {
         this.#warm.apply(event);
         break;
       case 'tier.stats':
+        this.#rates.apply(event.tiers, event.at);
         this.#tiers = event.tiers;
         break;
       case 'feed.gap':
@@ -139,6 +150,7 @@ class Store implements SnapshotStore {
       stack: { ...this.#stack },
       ...this.#readProcess(),
       workers,
+      gpus: this.#gpus,
       requests: { ...this.#counts, active: this.#requests.active, queued: this.#requests.queued },
       tokens: { ...this.#tokens },
       hitRate: {
@@ -149,7 +161,10 @@ class Store implements SnapshotStore {
       byKind: structuredClone(this.#byKind),
       misses: structuredClone(this.#misses),
       readWriteRatio: prompt === cached ? 0 : cached / (prompt - cached),
-      tiers: [this.#engineTier(workers), ...this.#tiers],
+      tiers: [
+        this.#engineTier(workers),
+        ...this.#tiers.map((tier) => ({ ...tier, rates: this.#rates.of(tier.name, now) })),
+      ],
       warm: this.#warm.snapshot(prompt - cached),
       latency: {
         ttftMs: this.#histograms.ttftMs.summary(),
@@ -165,7 +180,12 @@ class Store implements SnapshotStore {
       sessions: this.#sessions.snapshot(),
       recent: this.#requests.recent(),
       warnings: [...this.#warnings],
-      ttftHistory: this.#ttftHistory(now),
+      ttftHistory: this.#history.ttftMs.values(now),
+      latencyHistory: {
+        itlMs: this.#history.itlMs.values(now),
+        queueMs: this.#history.queueMs.values(now),
+        overheadMs: this.#history.overheadMs.values(now),
+      },
     };
   }
 
@@ -174,16 +194,21 @@ class Store implements SnapshotStore {
       case 'request.routed':
         this.#histograms.queueMs.add(event.queueMs);
         this.#histograms.overheadMs.add(event.overheadMs);
+        this.#history.queueMs.add(event.at, event.queueMs);
+        this.#history.overheadMs.add(event.at, event.overheadMs);
         break;
       case 'request.continued':
         this.#counts.continued += 1;
         break;
       case 'request.first_token':
         this.#histograms.ttftMs.add(event.ttftMs);
-        this.#remember(event.at, event.ttftMs);
+        this.#history.ttftMs.add(event.at, event.ttftMs);
         break;
       case 'request.tokens':
-        for (const gap of event.itlMs) this.#histograms.itlMs.add(gap);
+        for (const gap of event.itlMs) {
+          this.#histograms.itlMs.add(gap);
+          this.#history.itlMs.add(event.at, gap);
+        }
         this.#tokens.generated += event.count;
         if (row.worker !== null) this.#workers.generated(row.worker, event.at, event.count);
         break;
@@ -248,26 +273,6 @@ class Store implements SnapshotStore {
       evicted: 0,
     };
   }
-
-  #remember(at: number, ttftMs: number): void {
-    const bucket = Math.floor(at / HISTORY_BUCKET_MS);
-    const last = this.#history.at(-1);
-    if (last?.bucket === bucket) last.values.push(ttftMs);
-    else this.#history = [...this.#history.slice(1 - HISTORY_BUCKETS), { bucket, values: [ttftMs] }];
-  }
-
-  #ttftHistory(now: number): (number | null)[] {
-    const newest = Math.floor(now / HISTORY_BUCKET_MS);
-    const medians = new Map(this.#history.map(({ bucket, values }) => [bucket, median(values)]));
-    return Array.from(
-      { length: HISTORY_BUCKETS },
-      (_, index) => medians.get(newest - HISTORY_BUCKETS + 1 + index) ?? null,
-    );
-  }
-}
-
-function median(values: readonly number[]): number | null {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
 }
 
 const share = (part: number, whole: number): number | null =>

@@ -1,8 +1,11 @@
 /** Everything that can happen, and the snapshot those events reduce to (`status --json`). */
 import type { DialectName, Usage } from '../request/types.js';
-import type { EventCounts, Tier, TierBlocks } from '../router/types.js';
+import type { EventCounts, TierBlocks } from '../router/types.js';
 import type { MissCause } from './miss-cause.js';
+import type { GpuSnapshot, RecordingSnapshot, TierSnapshot } from './parts.js';
 import type { TracingSnapshot } from './tracing/types.js';
+
+export type { GpuSnapshot, RecordingSnapshot, TierSnapshot };
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'failed' | 'restarting' | 'stopped';
 export type StackState = 'starting' | 'ready' | 'degraded' | 'draining' | 'stopped';
@@ -43,6 +46,7 @@ export type TelemetryEvent =
   | { type: 'index.stats'; blocks: number; bytes: number; events: EventCounts; refused: number }
   | { type: 'router.fault'; policy: string; count: number; message: string }
   | { type: 'recording.stats'; recording: RecordingSnapshot }
+  | { type: 'gpu.stats'; gpus: GpuSnapshot[] }
   | { type: 'tracing.stats'; tracing: TracingSnapshot }
   | { type: 'tier.stats'; tiers: TierSnapshot[] }
   | { type: 'booking.load'; worker: string; requests: number; prefillTokens: number; decodeBlocks: number }
@@ -156,27 +160,6 @@ export interface WorkerSnapshot {
   lastError: string | null;
 }
 
-export interface TierSnapshot {
-  name: Tier;
-  bytes: number;
-  /** Quota; null = none. */
-  bytesMax: number | null;
-  blocks: number;
-  hitTokens: number;
-  readBytes: number;
-  writtenBytes: number;
-  evicted: number;
-  /** Pages that stayed as long as was promised, and those that had to go before. */
-  promisesKept?: number;
-  promisesBroken?: number;
-  /** Reads that found no page, or a wrong one. */
-  misses?: number;
-  /** Why the tier is not used just now; null when it works. */
-  fault?: string | null;
-  /** Pages per retention priority, those with a running promise as `promised`. */
-  classes?: Record<string, number>;
-}
-
 /** Prefixes computed ahead of their requests; in none of the other figures. */
 export interface WarmSnapshot {
   /** Jobs per cause and per how they ended. */
@@ -186,20 +169,6 @@ export interface WarmSnapshot {
   computedTokens: number;
   /** Of all prompt tokens computed; null before anything was. */
   share: number | null;
-}
-
-/** `up --record`: what was written. */
-export interface RecordingSnapshot {
-  dir: string;
-  files: number;
-  bytes: number;
-  requests: number;
-  /** Requests that failed or were refused: there is nothing to replay. */
-  leftOut: number;
-  /** Lines the disk was too slow or too full for. */
-  lost: number;
-  /** Why recording ended; null while it goes on. */
-  fault: string | null;
 }
 
 export interface SessionSnapshot {
@@ -253,6 +222,8 @@ export interface Snapshot extends ProcessSnapshot {
     isSimulated: boolean;
   };
   workers: WorkerSnapshot[];
+  /** Of the workers' plan; empty without GPUs, or where nothing tells their figures. */
+  gpus: GpuSnapshot[];
   requests: {
     total: number;
     failed: number;
@@ -293,6 +264,8 @@ export interface Snapshot extends ProcessSnapshot {
   recent: RequestSnapshot[];
   /** Newest warnings, at most 20. */
   warnings: { at: number; code: string; message: string }[];
-  /** TTFT p50 per 5-second bucket, newest last, at most 60; null where nothing finished. */
+  /** Median per 5-second bucket in milliseconds, newest last, at most 60; null where there is nothing. */
   ttftHistory: (number | null)[];
+  /** The same for the other latencies. */
+  latencyHistory: Record<'itlMs' | 'queueMs' | 'overheadMs', (number | null)[]>;
 }

@@ -98,6 +98,7 @@ export const BINDINGS: readonly Binding[] = [
     does: 'filter',
   },
   { keys: ['s'], label: 's', command: { type: 'sort' }, views: ['requests', 'sessions'], does: 'sort' },
+  { keys: ['s'], label: 's', command: { type: 'sort' }, views: ['latency'], does: 'next graph' },
   {
     keys: ['left', 'h'],
     label: 'h',

@@ -55,7 +55,7 @@ function viewLines(snapshot: Snapshot, { ui, log }: Screen, room: Room): Line[] 
     case 'sessions':
       return sessionsView(snapshot, ui, room);
     case 'latency':
-      return latencyView(snapshot, room);
+      return latencyView(snapshot, ui, room);
     case 'logs':
       return logsView(snapshot, ui, log, room);
   }

@@ -82,6 +82,7 @@ export function snapshotOf({
         readBytes: 120 * 1024 ** 2,
         writtenBytes: 3.4 * 1024 ** 3,
         evicted: 12,
+        rates: { readBytes: 5.5 * 1024 ** 2, writtenBytes: 82 * 1024 ** 2 },
         promisesKept: 9,
         promisesBroken: 1,
         fault: null,
@@ -98,6 +99,12 @@ export function snapshotOf({
     router: { policy: 'kv', faults: 0, lastFault: null },
     recording: null,
     tracing: null,
+    gpus: [],
+    latencyHistory: {
+      itlMs: Array.from({ length: 60 }, (_, index) => (index < 50 ? null : 20 + index)),
+      queueMs: Array.from({ length: 60 }, () => null),
+      overheadMs: Array.from({ length: 60 }, (_, index) => (index < 50 ? null : 1)),
+    },
     sessions: [
       sessionOf({}),
       sessionOf({ id: 'agent-7', role: 'subagent', parent: 'session-1', turns: [0, 0.5] }),

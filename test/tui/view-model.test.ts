@@ -108,6 +108,66 @@ describe('every view', () => {
   });
 });
 
+describe('GPUs', () => {
+  const gpu = (index: number, more: object = {}) => ({
+    index,
+    utilization: 0.9,
+    memoryUsedBytes: 60 * 2 ** 30,
+    memoryBytes: 80 * 2 ** 30,
+    celsius: 50 + index,
+    watts: 400,
+    isSimulated: false,
+    ...more,
+  });
+  const withGpus = (more: object = {}): Snapshot => {
+    const snapshot = snapshotOf();
+    snapshot.workers[0]!.gpus = [0, 1];
+    snapshot.workers[1]!.gpus = [2, 3];
+    return { ...snapshot, gpus: [0, 1, 2, 3].map((index) => gpu(index, more)) };
+  };
+
+  it.each(WIDTHS)('look as agreed at %i columns', async (columns) => {
+    const lines = frame(withGpus(), { columns, rows: 24, ui: { view: 'workers' } });
+    await expect(`${text(lines)}\n`).toMatchFileSnapshot(`../fixtures/frames/gpus-${columns}.txt`);
+  });
+
+  it('say all that they tell, for the chosen worker and to a screen reader', () => {
+    const words = '0,1  90.0 % busy  120 GiB of 160 GiB  50 to 51 C  800 W';
+    expect(text(frame(withGpus(), { ui: { view: 'workers' } }))).toContain(words);
+    expect(text(frame(withGpus(), { isFlat: true, columns: 200 }))).toContain(`GPUs ${words}`);
+  });
+
+  it('that are simulated say so, and what nobody tells is left out, not reckoned', () => {
+    const shown = text(
+      frame(withGpus({ isSimulated: true, celsius: null, watts: null, memoryBytes: null }), {
+        ui: { view: 'workers' },
+      }),
+    );
+    expect(shown).toContain('SIMULATED  0,1  90.0 % busy  120 GiB');
+    expect(shown).not.toMatch(/\d W|\d C\b/);
+  });
+
+  it('of a host without any take no room', () => {
+    expect(text(frame(snapshotOf(), { columns: 200, ui: { view: 'workers' } }))).not.toContain('GPU mem');
+  });
+});
+
+describe('the latency graph', () => {
+  it('is of one latency after the other', () => {
+    const graphs = [0, 1, 2, 3, 4].map((sort) =>
+      text(frame(snapshotOf(), { ui: { view: 'latency', sort } })),
+    );
+    expect(graphs.map((shown) => /── (.*), median of/.exec(shown)?.[1])).toEqual([
+      'TTFT',
+      'inter-token',
+      'queue',
+      'overhead',
+      'TTFT',
+    ]);
+    expect(graphs[2]).toContain('nothing measured yet');
+  });
+});
+
 describe('a screen for a screen reader', () => {
   it.each(VIEWS)('says $view in labelled sentences', async ({ view }) => {
     const lines = frame(snapshotOf(), { isFlat: true, ui: { view } });

@@ -1,16 +1,18 @@
 /** Figures of each worker: our own, NVIDIA Dynamo's and vLLM's names for the same things. */
-import type { Snapshot, WorkerSnapshot } from '../types.js';
+import type { GpuSnapshot, Snapshot, WorkerSnapshot } from '../types.js';
 import type { BucketHistogram } from './buckets.js';
 import type { MetricsCollector, WorkerTally } from './collector.js';
 import type { Family, Labels, Sample } from './types.js';
 
-export function workerFamilies({ workers, stack }: Snapshot, collected: MetricsCollector): Family[] {
+export function workerFamilies(snapshot: Snapshot, collected: MetricsCollector): Family[] {
+  const { workers, stack } = snapshot;
   const tallies = workers.flatMap(({ id }, index) => {
     const tally = collected.workers().get(id);
     return tally === undefined ? [] : [{ id, index, tally }];
   });
   return [
     ...ownFamilies(workers),
+    ...gpuFamilies(snapshot),
     ...dynamoFamilies(workers, stack.model),
     ...componentFamilies(tallies, stack.model),
     ...vllmFamilies(workers, tallies, stack.model),
@@ -41,6 +43,25 @@ function ownFamilies(workers: readonly WorkerSnapshot[]): Family[] {
     each('cached_tokens', 'counter', 'Of them, read from the cache.', (w) => w.cachedTokens),
     each('generated_tokens', 'counter', 'Tokens generated.', (w) => w.generatedTokens),
     each('restarts', 'counter', 'Restarts after a crash.', ({ restarts }) => restarts),
+  ];
+}
+
+function gpuFamilies({ gpus, workers }: Snapshot): Family[] {
+  const each = (name: string, help: string, pick: (gpu: GpuSnapshot) => number | null): Family => ({
+    name: `dynamo_gpu_${name}`,
+    type: 'gauge',
+    help,
+    samples: gpus.map((gpu) => {
+      const worker = workers.find((one) => one.gpus.includes(gpu.index))?.id ?? '';
+      return [{ gpu: `${gpu.index}`, worker, simulated: `${gpu.isSimulated}` }, pick(gpu)];
+    }),
+  });
+  return [
+    each('utilization_ratio', 'Share of the time in which something ran.', (gpu) => gpu.utilization),
+    each('memory_used_bytes', 'Memory in use.', (gpu) => gpu.memoryUsedBytes),
+    each('memory_size_bytes', 'Memory of the GPU.', (gpu) => gpu.memoryBytes),
+    each('temperature_celsius', 'How warm it is.', (gpu) => gpu.celsius),
+    each('power_watts', 'Power it draws.', (gpu) => gpu.watts),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** The views as sentences for a screen reader: one thing a line with its labels, no columns, bars or graphs, nothing that only counts time. */
 import type { LatencySummary, Snapshot, TokensByKind, WorkerSnapshot } from '../../telemetry/types.js';
 import { bytes, clockTime, compactCount, milliseconds, percent } from '../format.js';
+import { gpusOf, gpuWords } from '../gpus.js';
 import { BINDINGS, bindingsFor, VIEWS, wordsOf } from '../keys.js';
 import { type Line, seg } from '../line.js';
 import { marksOf } from '../marks.js';
@@ -55,7 +56,7 @@ function body(snapshot: Snapshot, { ui, log, rows }: FlatScreen): string[] {
   switch (ui.view) {
     case 'overview':
       return [
-        ...snapshot.workers.map(workerText),
+        ...snapshot.workers.map((worker) => workerText(worker, snapshot)),
         ...hitTexts(snapshot),
         ...latencyTexts(snapshot),
         countsText(snapshot),
@@ -68,7 +69,7 @@ function body(snapshot: Snapshot, { ui, log, rows }: FlatScreen): string[] {
           snapshot.workers.map(({ id }) => id),
           ui.selected.workers,
         ),
-        workerText,
+        (worker) => workerText(worker, snapshot),
       );
     case 'cache':
       return [
@@ -97,7 +98,8 @@ function near<Row>(rows: readonly Row[], chosen: number, text: (row: Row) => str
   return shown.rows.map((row, at) => `${at === shown.chosen ? 'Chosen: ' : ''}${text(row)}`);
 }
 
-function workerText(worker: WorkerSnapshot): string {
+function workerText(worker: WorkerSnapshot, { gpus }: Snapshot): string {
+  const own = gpusOf(worker, gpus);
   const { id, state, phase, active, kv, restarts, feed, tokensPerSecond, lastError } = worker;
   const used = kv.blocksTotal === 0 ? null : kv.blocksUsed / kv.blocksTotal;
   const hit = worker.promptTokens === 0 ? null : worker.cachedTokens / worker.promptTokens;
@@ -109,6 +111,7 @@ function workerText(worker: WorkerSnapshot): string {
     `hit rate ${percent(hit)}`,
     `${tokensPerSecond.toFixed(1)} tokens per second`,
     `${restarts} restarts`,
+    ...(own.length === 0 ? [] : [`GPUs ${gpuWords(own)}`]),
     `feed ${feed}`,
     ...(lastError === null || state === 'ready' ? [] : [`last error: ${lastError}`]),
   ].join(', ');

@@ -3,15 +3,28 @@ import type { LatencySummary, Snapshot } from '../../telemetry/types.js';
 import { compactCount, milliseconds } from '../format.js';
 import { graphLines } from '../graph.js';
 import { clip, type Line, seg } from '../line.js';
+import type { UiState } from '../ui-state.js';
 import { ruleLine } from './panels.js';
 import type { Room } from './room.js';
 
+/** Two marks of one axis must not read alike. */
+const axisLabel = (ms: number): string => (ms > 0 && ms < 0.1 ? `${ms.toFixed(3)} ms` : milliseconds(ms));
+
 const GRAPH_ROWS = { least: 4, most: 16 };
 
-export function latencyView(snapshot: Snapshot, { columns, rows, glyphs }: Room): Line[] {
-  const { latency, eventLoopMs, ttftHistory } = snapshot;
-  const row = (name: string, { p50, p95, p99, count }: LatencySummary): Line => [
-    seg(name.padEnd(13)),
+/** What the graph shows, one after the other by key. */
+const GRAPHS: readonly [string, (snapshot: Snapshot) => (number | null)[]][] = [
+  ['TTFT', ({ ttftHistory }) => ttftHistory],
+  ['inter-token', ({ latencyHistory }) => latencyHistory.itlMs],
+  ['queue', ({ latencyHistory }) => latencyHistory.queueMs],
+  ['overhead', ({ latencyHistory }) => latencyHistory.overheadMs],
+];
+
+export function latencyView(snapshot: Snapshot, ui: UiState, { columns, rows, glyphs }: Room): Line[] {
+  const { latency, eventLoopMs } = snapshot;
+  const [name, values] = GRAPHS[ui.sort % GRAPHS.length]!;
+  const row = (title: string, { p50, p95, p99, count }: LatencySummary): Line => [
+    seg(title.padEnd(13)),
     ...[p50, p95, p99].map((value) => seg(milliseconds(value).padStart(11))),
     seg(compactCount(count).padStart(10), 'dim'),
   ];
@@ -40,7 +53,7 @@ export function latencyView(snapshot: Snapshot, { columns, rows, glyphs }: Room)
   return [
     ...figures,
     [],
-    ruleLine('TTFT, median of every 5 s', columns, glyphs),
-    ...graphLines(ttftHistory, { columns, rows: room, glyphs, label: milliseconds, eachMs: 5_000 }),
+    ruleLine(`${name}, median of every 5 s`, columns, glyphs),
+    ...graphLines(values(snapshot), { columns, rows: room, glyphs, label: axisLabel, eachMs: 5_000 }),
   ];
 }

@@ -1,6 +1,7 @@
 /** The workers view: a row for each, and all that is known of the chosen one. */
-import type { Snapshot, WorkerSnapshot } from '../../telemetry/types.js';
-import { compactCount, percent } from '../format.js';
+import type { GpuSnapshot, Snapshot, WorkerSnapshot } from '../../telemetry/types.js';
+import { bytes, compactCount, percent } from '../format.js';
+import { gpuSum, gpusOf, gpuWords } from '../gpus.js';
 import { bar, type Glyphs, type Line, seg, sparkline } from '../line.js';
 import { indexIn } from '../reduce.js';
 import { type Column, tableLines, windowOf, wrapText } from '../table.js';
@@ -12,7 +13,7 @@ const used = ({ kv }: WorkerSnapshot) => (kv.blocksTotal === 0 ? null : kv.block
 const hit = (worker: WorkerSnapshot) =>
   worker.promptTokens === 0 ? null : worker.cachedTokens / worker.promptTokens;
 
-const columnsOf = (glyphs: Glyphs): Column<WorkerSnapshot>[] => [
+const columnsOf = (glyphs: Glyphs, gpus: readonly GpuSnapshot[]): Column<WorkerSnapshot>[] => [
   { title: 'worker', width: 6, rank: 0, cell: ({ id }) => seg(id, 'title') },
   {
     title: 'state',
@@ -44,6 +45,12 @@ const columnsOf = (glyphs: Glyphs): Column<WorkerSnapshot>[] => [
     rank: 4,
     cell: ({ feed }) => seg(feed, feed === 'approximate' ? 'warn' : 'dim'),
   },
+  ...(gpus.length === 0
+    ? []
+    : [
+        figure('GPU', 7, 2, (worker) => percent(gpuSum(gpusOf(worker, gpus)).utilization)),
+        figure('GPU mem', 9, 4, (worker) => sizeOf(gpuSum(gpusOf(worker, gpus)).memoryUsedBytes)),
+      ]),
   {
     title: 'GPUs',
     width: 9,
@@ -53,6 +60,8 @@ const columnsOf = (glyphs: Glyphs): Column<WorkerSnapshot>[] => [
   { title: 'engine', width: 16, rank: 8, cell: (worker) => seg(engineOf(worker), 'dim') },
   figure('pid', 8, 9, ({ pid }) => String(pid ?? '-')),
 ];
+
+const sizeOf = (size: number | null): string => (size === null ? '-' : bytes(size));
 
 const engineOf = ({ engine, engineVersion }: WorkerSnapshot) => `${engine} ${engineVersion}`.trim();
 
@@ -65,20 +74,24 @@ function figure(
   return { title, width, rank, isFigure: true, cell: (worker) => seg(text(worker)) };
 }
 
-const DETAIL_LINES = 9;
+const DETAIL_LINES = 10;
 
-export function workersView({ workers }: Snapshot, ui: UiState, { columns, rows, glyphs }: Room): Line[] {
+export function workersView(
+  { workers, gpus }: Snapshot,
+  ui: UiState,
+  { columns, rows, glyphs }: Room,
+): Line[] {
   const ids = workers.map(({ id }) => id);
   const shown = windowOf(workers, indexIn(ids, ui.selected.workers), rows - DETAIL_LINES);
   const worker = shown.rows[shown.chosen];
   return [
-    ...tableLines(shown.rows, columnsOf(glyphs), columns, shown.chosen),
+    ...tableLines(shown.rows, columnsOf(glyphs, gpus), columns, shown.chosen),
     [],
-    ...(worker === undefined ? [] : detailLines(worker, columns)),
+    ...(worker === undefined ? [] : detailLines(worker, gpusOf(worker, gpus), columns)),
   ];
 }
 
-function detailLines(worker: WorkerSnapshot, columns: number): Line[] {
+function detailLines(worker: WorkerSnapshot, gpus: readonly GpuSnapshot[], columns: number): Line[] {
   const { kv, active } = worker;
   const rows: [string, string][] = [
     [
@@ -90,6 +103,7 @@ function detailLines(worker: WorkerSnapshot, columns: number): Line[] {
       'KV cache',
       `${compactCount(kv.blocksUsed)} of ${compactCount(kv.blocksTotal)} blocks of ${kv.blockTokens} tokens`,
     ],
+    ...(gpus.length === 0 ? [] : [['GPUs', gpuWords(gpus)] as [string, string]]),
     [
       'booked',
       `${active.requests} requests, ${compactCount(active.prefillTokens)} prompt tokens to compute, ${compactCount(active.decodeBlocks)} blocks in use`,
