@@ -1,10 +1,11 @@
 /** Which engines are here, and in which version. No engine is started: importing one takes many seconds. */
+import { capabilityText, releaseProblem } from '../engines/capabilities.js';
 import { findLibrary } from '../engines/embedded/core/platform-package.js';
-import { ownProgram } from '../engines/vllm/environments.js';
-import { pythonVersion } from '../engines/vllm/version.js';
+import { pythonVersion } from '../engines/release.js';
+import { installCommand, ownProgram } from '../engines/vllm/environments.js';
 import { toDynamoError } from '../errors.js';
 import { findProgram } from '../plan/probe.js';
-import { type Check, fail, ok } from './types.js';
+import { type Check, fail, ok, warn } from './types.js';
 
 /** Program on PATH → Python package whose metadata has the version. */
 const PYTHON_ENGINES = [
@@ -22,7 +23,10 @@ export async function engineChecks(
     const file = await findProgram(program, env);
     if (file === null) return ok(id, 'not installed');
     const version = await pythonVersion(file, packages);
-    return ok(id, version === null ? `${file}, its version is not told` : `${version} (${file})`);
+    const found = version === null ? `${file}, its version is not told` : `${version} (${file})`;
+    const problem = releaseProblem(id, version);
+    if (problem !== null) return warn(id, `${found}: ${problem}`, remedyOf(id));
+    return ok(id, `${found}: ${capabilityText(id)}`);
   });
   const own = (['cuda', 'cpu'] as const).map(async (build) => {
     const file = await ownProgram(dataDir, build);
@@ -33,9 +37,12 @@ export async function engineChecks(
   return [embeddedCheck(), ...(await Promise.all(others)), ...(await Promise.all(own)).flat()];
 }
 
+const remedyOf = (id: string): string =>
+  id === 'vllm' ? `Use the release that was checked: \`${installCommand('cuda')}\`.` : `Update ${id}.`;
+
 function embeddedCheck(): Check {
   try {
-    return ok('embedded', `libllama in ${findLibrary().dir}`);
+    return ok('embedded', `libllama in ${findLibrary().dir}: ${capabilityText('embedded')}`);
   } catch (error) {
     const { message, remedy } = toDynamoError(error);
     return fail('embedded', message, remedy);

@@ -1,6 +1,7 @@
 /** What the rest of the stack may know of an engine: how to start it, when it is ready, what it speaks. */
 import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
 import type { ContinuationFields } from '../request/continuation.js';
+import type { MetricNames } from './capabilities.js';
 
 /** A step of a worker's start, shown while it runs. */
 export interface Phase {
@@ -61,5 +62,5 @@ export interface EngineAdapter {
   /** Body field for how long ranges of the prompt are worth keeping (`RetentionSpan[]`); absent = the engine decides. */
   readonly retentionField?: string;
   /** Prometheus names of the figures we scrape. */
-  readonly metrics: { running: string; waiting: string; kvUsage: string };
+  readonly metrics: MetricNames;
 }

@@ -1,6 +1,5 @@
 /** What an engine that somebody else runs tells of itself. */
 import type { EventEndpoints } from '../plan/types.js';
-import type { MetricNames } from './metrics-scrape.js';
 import type { WorkerLink } from './types.js';
 
 export interface EngineFacts {
@@ -17,21 +16,6 @@ export interface EngineFacts {
   /** Path that answers 200 while it serves. */
   healthPath: string;
 }
-
-/** Prometheus names by engine; none where an engine has no such figure. */
-const METRICS: Record<string, MetricNames> = {
-  vllm: {
-    running: 'vllm:num_requests_running',
-    waiting: 'vllm:num_requests_waiting',
-    kvUsage: 'vllm:kv_cache_usage_perc',
-  },
-  sglang: {
-    running: 'sglang:num_running_reqs',
-    waiting: 'sglang:num_queue_reqs',
-    kvUsage: 'sglang:token_usage',
-  },
-};
-const NO_METRICS: MetricNames = { running: '', waiting: '', kvUsage: '' };
 
 /** Rejects with the DynamoError of the link when it does not answer `/v1/models`; all else is optional. */
 export async function askEngine(link: WorkerLink): Promise<EngineFacts> {
@@ -59,8 +43,6 @@ export async function askEngine(link: WorkerLink): Promise<EngineFacts> {
     healthPath,
   };
 }
-
-export const metricNames = (engine: string): MetricNames => METRICS[engine] ?? NO_METRICS;
 
 /** vLLM tells its cache as labels of an info metric. */
 export function cacheFacts(metrics: string): Pick<EngineFacts, 'blockTokens' | 'kvBlocks'> {

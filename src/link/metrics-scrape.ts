@@ -1,13 +1,7 @@
 /** The few figures we read from a worker's Prometheus text. */
+import type { MetricNames } from '../engines/capabilities.js';
 import { LIMITS } from '../limits.js';
 import type { WorkerLink } from './types.js';
-
-/** Prometheus names, as the engine's adapter gives them. */
-export interface MetricNames {
-  running: string;
-  waiting: string;
-  kvUsage: string;
-}
 
 /** Null where the text does not say. */
 export interface EngineMetrics {

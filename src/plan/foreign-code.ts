@@ -1,4 +1,4 @@
-/** Arguments of vLLM that make it run Python code which is not vLLM's own. Pure. */
+/** Arguments of vLLM and SGLang that make them run Python code which is not their own. Pure. */
 import type { Plan } from './types.js';
 
 const CODE_FLAGS: ReadonlySet<string> = new Set([
@@ -12,13 +12,17 @@ const CODE_FLAGS: ReadonlySet<string> = new Set([
   'tool-parser-plugin',
   'reasoning-parser-plugin',
   'io-processor-plugin',
+  // SGLang's.
+  'custom-weight-loader',
+  'enable-custom-logit-processor',
+  'forward-hooks',
 ]);
 /** Fields of its JSON options that name a Python module. */
 const CODE_FIELD = /module_path|_cls["'=]|auto_map/;
 
-/** The flags of a plan that bring foreign code, as they stand on the command line; none for engines other than vLLM. */
+/** The flags of a plan that bring foreign code, as they stand on the command line; none for engines of ours. */
 export function foreignCodeFlags({ engine, engineArgs = [] }: Pick<Plan, 'engine' | 'engineArgs'>): string[] {
-  if (engine !== 'vllm') return [];
+  if (engine !== 'vllm' && engine !== 'sglang') return [];
   return engineArgs.filter((word, at) => {
     if (!word.startsWith('--')) return false;
     // vLLM takes underscores for dashes, and a value behind an equals sign.

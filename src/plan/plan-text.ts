@@ -1,4 +1,5 @@
 /** A plan as `dynamo plan` prints it: what, why, how much memory, and the exact commands. Pure. */
+import { capabilityText } from '../engines/capabilities.js';
 import { describeGpus } from './place-vllm.js';
 import type { HostSnapshot, ModelRef, Plan, WorkerPlan } from './types.js';
 import { formatBytes, formatCount } from './units.js';
@@ -11,6 +12,7 @@ export function planText(plan: Plan, host?: HostSnapshot): string {
       ? []
       : [`SIMULATED ${plan.simulation.hardware} a worker, speed ${plan.simulation.speed}`]),
     `variant   ${plan.variant} on ${plan.engine}${plan.minEngineVersion ? ` ${plan.minEngineVersion} or newer` : ''}`,
+    ...(plan.engine === 'external' ? [] : [`engine    ${capabilityText(plan.engine)}`]),
     `model     ${modelText(plan.model)}, served as ${plan.servedModel}`,
     `context   ${formatCount(plan.contextTokens)} tokens, blocks of ${plan.blockTokens}`,
   ];

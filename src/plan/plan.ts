@@ -1,4 +1,5 @@
 /** Recipe × host × wishes → what to start, or why each variant cannot run here. Pure. */
+import { capabilitiesOf } from '../engines/capabilities.js';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Recipe, Variant } from '../recipes/schema.js';
@@ -135,7 +136,11 @@ function buildPlan(
       ...placement.reasons,
       ...refusals.map((refusal) => `not ${refusal.variant}: ${refusal.reason}`),
     ],
-    notes: [...placement.notes, ...foreignCodeNotes(variant.engine, placement.engineArgs)],
+    notes: [
+      ...placement.notes,
+      ...foreignCodeNotes(variant.engine, placement.engineArgs),
+      ...unknownParsers(variant),
+    ],
     engineArgs: placement.engineArgs,
     engineEnv: variant.env,
     minEngineVersion: variant.engine === 'vllm' ? variant.min_engine_version : null,
@@ -165,6 +170,22 @@ function foreignCodeNotes(engine: Plan['engine'], engineArgs: string[]): string[
   return [
     `runs Python code that comes with the model (${flags.join(' ')}): \`up\` wants --trust-remote-code`,
   ];
+}
+
+/** An engine that does not know a format ends at its start, long after the weights were fetched. */
+function unknownParsers(variant: Variant): string[] {
+  if (!('args' in variant)) return [];
+  const { toolParsers, reasoningParsers, checked } = capabilitiesOf(variant.engine);
+  return [
+    { flag: 'tool-call-parser', known: toolParsers },
+    { flag: 'reasoning-parser', known: reasoningParsers },
+  ].flatMap(({ flag, known }) => {
+    const name = variant.args[flag];
+    if (name === undefined || known === null || known.includes(String(name))) return [];
+    return [
+      `${variant.engine} ${checked} has no ${flag} \`${name}\`: another release may, else it ends at its start`,
+    ];
+  });
 }
 
 /** Without a size a tier of a recipe is left to the stack, which knows what is free. */

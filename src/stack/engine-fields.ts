@@ -1,4 +1,5 @@
 /** What an engine's body gets beside the chat: priority in its polarity, token ids, retention. */
+import { capabilitiesOf } from '../engines/capabilities.js';
 import { attachedPriority } from '../engines/external/priority.js';
 import type { EngineAdapter } from '../engines/types.js';
 import { LIMITS } from '../limits.js';
@@ -38,7 +39,7 @@ export function priorityField(
     attached === undefined
       ? adapter.enginePriority(priority)
       : attachedPriority({ engine: attached.engine, isOn: attached.hasPriority === true }, priority);
-  return value === undefined || value === 0 ? {} : { priority: value };
+  return value === undefined ? {} : { priority: value };
 }
 
 /** A whole answer tells no time of its first token, and must be finished before its engine counts as silent. */
@@ -60,8 +61,9 @@ function spans(request: CommonRequest, prompt: PreparedPrompt): ReturnType<typeo
   );
 }
 
-/** vLLM holds a call's arguments to the schema of `strict` tools only. */
+/** Of engines that hold a call's arguments to the schema of `strict` tools only, if all of them are. */
 export function needsStrictTools(plan: Plan): boolean {
-  if (plan.engine === 'vllm') return true;
-  return plan.engine === 'external' && plan.workers.every(({ attached }) => attached?.engine === 'vllm');
+  const attached = plan.workers.map((worker) => worker.attached?.engine ?? 'openai');
+  const engines = plan.engine === 'external' ? attached : [plan.engine];
+  return engines.every((engine) => capabilitiesOf(engine).needsStrictTools);
 }

@@ -1,7 +1,7 @@
 /** What hangs on each worker while it serves: its link, its event feed, its metrics, its place in the router. */
 import { rmSync } from 'node:fs';
+import { capabilitiesOf } from '../engines/capabilities.js';
 import type { EngineAdapter } from '../engines/types.js';
-import { metricNames } from '../link/engine-facts.js';
 import { createKvFeed, type KvFeed, type KvFeedObserver } from '../link/kv-feed.js';
 import { scrapeMetrics } from '../link/metrics-scrape.js';
 import { createPolledFeed } from '../link/polled-feed.js';
@@ -232,7 +232,8 @@ export class WorkerSet {
 
   async #scrape({ worker, link }: Attached): Promise<void> {
     if (link === undefined) return;
-    const names = worker.attached === undefined ? this.#adapter.metrics : metricNames(worker.attached.engine);
+    const names =
+      worker.attached === undefined ? this.#adapter.metrics : capabilitiesOf(worker.attached.engine).metrics;
     // Some give their figures to one reader only: nothing is asked that cannot be read.
     if (names.running === '') return;
     const { running, waiting, kvUsage } = await scrapeMetrics(link, names, worker.attached?.rank).catch(
@@ -247,6 +248,9 @@ export class WorkerSet {
 
 /** TensorRT-LLM tells its events to whoever asks, once; `events=none` leaves it alone. */
 const isAsked = ({ attached, events }: WorkerPlan): boolean =>
-  attached?.engine === 'trtllm' && attached.isAsked !== false && events === null;
+  attached !== undefined &&
+  capabilitiesOf(attached.engine).events === 'asked' &&
+  attached.isAsked !== false &&
+  events === null;
 
 const tellsEvents = (worker: WorkerPlan): boolean => worker.events !== null || isAsked(worker);

@@ -138,7 +138,8 @@ describe.each(DIALECTS)('%s', (path, body) => {
 
   it.each([
     ['vllm', [-5, 2, 1, undefined]],
-    ['sglang', [5, -2, -1, undefined]],
+    // A request without one would come last there.
+    ['sglang', [5, -2, -1, 0]],
     ['embedded', [-5, 2, 1, undefined]],
     ['openai', [undefined, undefined, undefined, undefined]],
   ])('gives %s its priority in its polarity', async (engine, expected) => {

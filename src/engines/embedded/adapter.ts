@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { recordsDir, verifyModel } from '../../model/verify.js';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
+import { capabilitiesOf, priorityFor } from '../capabilities.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { requantizeIfNeeded } from './core/requantize.js';
 import { classifyExit } from './exit-cause.js';
@@ -18,17 +19,12 @@ export const embeddedAdapter: EngineAdapter = {
   continuation: CONTINUATION,
   retentionField: 'kv_retention',
   readyTimeoutMs: 60_000,
-  metrics: {
-    running: 'vllm:num_requests_running',
-    waiting: 'vllm:num_requests_waiting',
-    kvUsage: 'vllm:kv_cache_usage_perc',
-  },
+  metrics: capabilitiesOf('embedded').metrics,
   prepare,
   command,
   phaseOf,
   classify: classifyExit,
-  // vLLM's dialect: lower first.
-  enginePriority: (priority) => (priority === 0 ? undefined : -priority),
+  enginePriority: (priority) => priorityFor('embedded', priority),
 };
 
 /** Checksum, and the conversion to a faster tensor type where the recipe asks for it: the plan then names that file. */

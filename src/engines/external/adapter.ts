@@ -1,5 +1,6 @@
 /** Engines that somebody else starts and stops: requests go there, nothing else is done to them. */
 import { DynamoError } from '../../errors.js';
+import { capabilitiesOf } from '../capabilities.js';
 import type { EngineAdapter } from '../types.js';
 
 export const externalAdapter: EngineAdapter = {
@@ -8,7 +9,7 @@ export const externalAdapter: EngineAdapter = {
   healthPath: '/health',
   readyTimeoutMs: 0,
   answersWhole: true,
-  metrics: { running: '', waiting: '', kvUsage: '' },
+  metrics: capabilitiesOf('openai').metrics,
   prepare: async (plan) => plan,
   command: (_plan, worker) => {
     throw new DynamoError('invalid_request', { detail: `${worker.id} is attached: it is not started here.` });

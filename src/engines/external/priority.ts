@@ -1,4 +1,5 @@
 /** Our priority as an attached engine wants it. */
+import { capabilitiesOf, priorityFor } from '../capabilities.js';
 
 /**
  * `engine` as the attachment names it. vLLM refuses every priority unless it was started with `--scheduling-policy
@@ -8,16 +9,5 @@ export function attachedPriority(
   { engine, isOn }: { engine: string; isOn: boolean },
   priority: number,
 ): number | undefined {
-  if (priority === 0) return undefined;
-  switch (engine) {
-    case 'embedded':
-      return -priority;
-    case 'vllm':
-      return isOn ? -priority : undefined;
-    // Higher first, with `--enable-priority-scheduling`.
-    case 'sglang':
-      return isOn ? priority : undefined;
-    default:
-      return undefined;
-  }
+  return isOn || !capabilitiesOf(engine).priorityNeedsFlag ? priorityFor(engine, priority) : undefined;
 }

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { DynamoError } from '../../errors.js';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
+import { capabilitiesOf, priorityFor } from '../capabilities.js';
 import { CONTINUATION, TOKEN_IDS_FIELD } from '../embedded/types.js';
 import type { EngineAdapter, FailureCause } from '../types.js';
 import { factsText } from './worker-options.js';
@@ -15,11 +16,7 @@ export const simulatorAdapter: EngineAdapter = {
   tokenIdsField: TOKEN_IDS_FIELD,
   continuation: CONTINUATION,
   readyTimeoutMs: 30_000,
-  metrics: {
-    running: 'vllm:num_requests_running',
-    waiting: 'vllm:num_requests_waiting',
-    kvUsage: 'vllm:kv_cache_usage_perc',
-  },
+  metrics: capabilitiesOf('simulator').metrics,
   prepare: async (plan) => plan,
   command,
   phaseOf: (line) => {
@@ -27,8 +24,7 @@ export const simulatorAdapter: EngineAdapter = {
     return name === undefined ? null : { name, progress: null };
   },
   classify,
-  // vLLM's dialect: lower first.
-  enginePriority: (priority) => (priority === 0 ? undefined : -priority),
+  enginePriority: (priority) => priorityFor('simulator', priority),
 };
 
 function command(plan: Plan, worker: WorkerPlan): ReturnType<EngineAdapter['command']> {

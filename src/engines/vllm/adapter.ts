@@ -2,6 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
+import { capabilitiesOf, priorityFor } from '../capabilities.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { READY_TIMEOUT_MS, vllmCommand } from './command.js';
 import { convertGguf } from './convert-gguf.js';
@@ -13,18 +14,14 @@ export const vllmAdapter: EngineAdapter = {
   name: 'vllm',
   healthPath: '/health',
   readyTimeoutMs: READY_TIMEOUT_MS,
-  metrics: {
-    running: 'vllm:num_requests_running',
-    waiting: 'vllm:num_requests_waiting',
-    kvUsage: 'vllm:kv_cache_usage_perc',
-  },
+  metrics: capabilitiesOf('vllm').metrics,
   locate,
   prepare,
   command,
   phaseOf,
   classify: classifyExit,
   // Lower first, with `--scheduling-policy priority`, which every worker is started with.
-  enginePriority: (priority) => (priority === 0 ? undefined : -priority),
+  enginePriority: (priority) => priorityFor('vllm', priority),
 };
 
 async function locate(plan: Plan, dataDir: string): Promise<Plan> {

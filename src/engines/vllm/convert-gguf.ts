@@ -9,9 +9,9 @@ import { requireDiskSpace } from '../../model/disk-space.js';
 import { takePullLock } from '../../model/pull-lock.js';
 import { recordsDir, verifyModel } from '../../model/verify.js';
 import type { ModelRef } from '../../plan/types.js';
+import { interpreterOf } from '../release.js';
 import type { Phase } from '../types.js';
 import { packageFile } from './package-file.js';
-import { interpreterOf } from './version.js';
 
 type GgufModel = Extract<ModelRef, { kind: 'gguf' }>;
 

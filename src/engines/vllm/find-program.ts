@@ -1,8 +1,8 @@
 /** Finds vLLM on this host: dynamo's own environment first, then PATH. Starts no engine. */
 import { DynamoError } from '../../errors.js';
 import { findProgram } from '../../plan/probe.js';
+import { isAtLeast, isCpuBuild, pythonVersion } from '../release.js';
 import { installCommand, ownProgram, VLLM_RELEASES, type VllmBuild } from './environments.js';
-import { isAtLeast, isCpuBuild, pythonVersion } from './version.js';
 
 export interface FoundVllm {
   file: string;

@@ -6,11 +6,11 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { interpreterOf, isAtLeast } from '../../../src/engines/release.js';
 import { vllmAdapter } from '../../../src/engines/vllm/adapter.js';
 import { classifyExit } from '../../../src/engines/vllm/exit-cause.js';
 import { requireVllm } from '../../../src/engines/vllm/find-program.js';
 import { phaseOf } from '../../../src/engines/vllm/phases.js';
-import { interpreterOf, isAtLeast } from '../../../src/engines/vllm/version.js';
 import { DynamoError } from '../../../src/errors.js';
 import type { Plan, WorkerPlan } from '../../../src/plan/types.js';
 

@@ -1,4 +1,4 @@
-/** Releases of vLLM, read from the Python packages themselves: asking the program takes 15 seconds of imports. */
+/** Releases of engines, read from their Python packages: asking the program takes 15 seconds of imports. */
 import { execFile } from 'node:child_process';
 import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
