@@ -1,10 +1,13 @@
 /** Memory arithmetic. Pure; all figures in bytes unless a name says otherwise. */
-import type { EmbeddedVariant, Recipe, Variant, VllmVariant } from '../recipes/schema.js';
+import type { EmbeddedVariant, GpuVariant, Recipe, Variant } from '../recipes/schema.js';
 import type { GpuInfo, HostSnapshot } from './types.js';
 import { GIB, MIB } from './units.js';
 
 /** vLLM's own default of `--gpu-memory-utilization`. */
 const GPU_UTILIZATION_DEFAULT = 0.92;
+
+/** About what SGLang takes for weights and KV on large cards (its own arithmetic depends on batch sizes and graphs). */
+const STATIC_FRACTION_DEFAULT = 0.85;
 
 /** Activations, CUDA graphs and communication buffers per GPU. An estimate: vLLM measures it while it starts. */
 const GPU_RESERVE_BYTES = 4 * GIB;
@@ -33,27 +36,34 @@ export interface GpuRoom {
  * What one worker of `tp` GPUs holds: usable = memory × utilization; KV = usable − weights ÷ tp − reserve. KV heads
  * are split over the GPUs as far as there are heads; an MLA cache is held whole by every GPU.
  */
-export function gpuRoom(recipe: Recipe, variant: VllmVariant, gpu: Pick<GpuInfo, 'memoryBytes'>): GpuRoom {
+export function gpuRoom(recipe: Recipe, variant: GpuVariant, gpu: Pick<GpuInfo, 'memoryBytes'>): GpuRoom {
   const { tp } = variant.parallel;
   const utilization = gpuUtilization(variant);
   const shards = recipe.model.kv?.sharding === 'replicated' ? 1 : Math.min(tp, recipe.model.kv?.heads ?? tp);
   const kvBytesPerToken = kvBytesPerTokenOf(recipe, variant) / shards;
   const weightsBytes = (variant.weights_gb * 1e9) / tp;
   const usableBytes = gpu.memoryBytes * utilization;
-  const kvTokens = Math.floor((usableBytes - weightsBytes - GPU_RESERVE_BYTES) / kvBytesPerToken);
+  // SGLang's share is what is left beside buffers.
+  const reserveBytes = variant.engine === 'sglang' ? 0 : GPU_RESERVE_BYTES;
+  const kvTokens = Math.floor((usableBytes - weightsBytes - reserveBytes) / kvBytesPerToken);
   return {
     weightsBytes,
     usableBytes,
-    reserveBytes: GPU_RESERVE_BYTES,
+    reserveBytes,
     utilization,
     kvBytesPerToken,
     kvTokens,
   };
 }
 
-export function gpuUtilization(variant: VllmVariant): number {
-  const set = Number(variant.args['gpu-memory-utilization']);
-  return set > 0 && set <= 1 ? set : GPU_UTILIZATION_DEFAULT;
+/** Share of a GPU's memory for weights and KV; SGLang chooses its own by the GPU where nothing is set. */
+export function gpuUtilization({ engine, args }: GpuVariant): number {
+  const [flag, usual] =
+    engine === 'vllm'
+      ? ['gpu-memory-utilization', GPU_UTILIZATION_DEFAULT]
+      : ['mem-fraction-static', STATIC_FRACTION_DEFAULT];
+  const set = Number(args[flag as string]);
+  return set > 0 && set <= 1 ? set : (usual as number);
 }
 
 export const kvBytesPerTokenOf = (recipe: Recipe, variant: Variant): number =>

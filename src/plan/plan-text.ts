@@ -1,6 +1,6 @@
 /** A plan as `dynamo plan` prints it: what, why, how much memory, and the exact commands. Pure. */
 import { capabilityText } from '../engines/capabilities.js';
-import { describeGpus } from './place-vllm.js';
+import { describeGpus } from './place-gpus.js';
 import type { HostSnapshot, ModelRef, Plan, WorkerPlan } from './types.js';
 import { formatBytes, formatCount } from './units.js';
 

@@ -6,7 +6,7 @@ import type { Recipe, Variant } from '../recipes/schema.js';
 import { foreignCodeFlags } from './foreign-code.js';
 import { contextOf } from './memory.js';
 import { placeEmbedded } from './place-embedded.js';
-import { placeVllm } from './place-vllm.js';
+import { placeGpus } from './place-gpus.js';
 import type { Placement } from './placement.js';
 import { applySettings, type PlanSettings } from './settings.js';
 import { sizeBytes } from './tier-spec.js';
@@ -106,9 +106,9 @@ function wantedVariants(recipe: Recipe, { variant, engine, workers }: PlanOption
 function place(recipe: Recipe, variant: Variant, host: HostSnapshot, options: PlanOptions): Placement {
   const { slots, kvMemoryBytes } = options.settings ?? {};
   const wishes = { workers: options.workers, slots, kvMemoryBytes, isChosen: options.variant !== undefined };
-  return variant.engine === 'vllm'
-    ? placeVllm(recipe, variant, host, wishes)
-    : placeEmbedded(recipe, variant, host, wishes);
+  return variant.engine === 'embedded'
+    ? placeEmbedded(recipe, variant, host, wishes)
+    : placeGpus(recipe, variant, host, wishes);
 }
 
 function buildPlan(
@@ -143,7 +143,7 @@ function buildPlan(
     ],
     engineArgs: placement.engineArgs,
     engineEnv: variant.env,
-    minEngineVersion: variant.engine === 'vllm' ? variant.min_engine_version : null,
+    minEngineVersion: variant.engine === 'embedded' ? null : variant.min_engine_version,
     requantize: variant.engine === 'embedded' ? variant.requantize : null,
     parsers: {
       tools: recipe.model.chat.tool_parser ?? null,
@@ -207,7 +207,8 @@ function otherNames(recipe: Recipe, servedModel: string): string[] {
 function modelRef(variant: Variant, { modelFile }: PlanOptions): ModelRef {
   const { checkpoint, revision } = variant;
   // A name without an owner is one of the model catalogue.
-  if (variant.engine === 'vllm' && (variant.cpu === undefined || checkpoint.includes('/')))
+  const isOnGpus = variant.engine === 'sglang' || (variant.engine === 'vllm' && variant.cpu === undefined);
+  if (isOnGpus || (variant.engine !== 'embedded' && checkpoint.includes('/')))
     return { kind: 'hub', id: checkpoint, revision };
   if (/\.gguf$/i.test(checkpoint)) return { kind: 'gguf', name: checkpoint, path: checkpoint, sha256: null };
   return { kind: 'gguf', name: checkpoint, ...modelFile(checkpoint) };

@@ -109,7 +109,7 @@ function applyToVariant(variant: Variant, settings: PlanSettings): Variant {
   const env = { ...variant.env, ...settings.env };
   const context = settings.contextTokens ?? variant.context;
   const shared = context === undefined ? { env } : { env, context };
-  if (variant.engine === 'vllm')
+  if (variant.engine !== 'embedded')
     return { ...variant, ...shared, args: { ...variant.args, ...settings.args } };
   const requantize = settings.requantize === undefined ? variant.requantize : settings.requantize;
   return { ...variant, ...shared, requantize };

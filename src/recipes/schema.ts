@@ -11,6 +11,7 @@ export const ARG_NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 
 /** Arguments that dynamo chooses itself; a recipe that sets one would fight with the router or the supervisor. */
 export const OWNED_ARGS: ReadonlyMap<string, string> = new Map([
+  // vLLM's, and SGLang's where they differ.
   ['host', 'workers listen on loopback only'],
   ['port', 'the stack chooses a free one'],
   ['served-model-name', 'use model.served_name'],
@@ -28,6 +29,18 @@ export const OWNED_ARGS: ReadonlyMap<string, string> = new Map([
   ['root-path', 'the gateway asks for vLLM’s own paths'],
   ['allowed-local-media-path', 'images come inside requests, never from files'],
   ['allowed-media-domains', 'images come inside requests, never from the network'],
+  ['model-path', 'use checkpoint'],
+  ['context-length', 'use model.context or the variant’s context'],
+  ['page-size', 'use block_tokens'],
+  ['tp-size', 'use parallel.tp'],
+  ['ep-size', 'use parallel.ep'],
+  ['admin-api-key', 'the gateway has the keys'],
+  ['model', 'use checkpoint'],
+  ['dp-size', 'each replica is a worker of its own: use --workers'],
+  ['enable-cache-report', 'always on: the hit rate is read from it'],
+  ['enable-metrics', 'always on: the load is read from it'],
+  ['enable-priority-scheduling', 'always on: without it the engine ignores priorities silently'],
+  ['default-priority-value', 'always 0: without it a request without a priority comes last'],
   ['kv-cache-memory-bytes', 'use cpu.kv_gib; on GPUs vLLM takes what is left'],
 ]);
 
@@ -36,7 +49,7 @@ export const OWNED_ARGS: ReadonlyMap<string, string> = new Map([
  * could make a process run something (`LD_PRELOAD`, `PYTHONPATH`, `PATH`), and recipes come from other people.
  */
 const RECIPE_ENV =
-  /^(VLLM|NCCL|CUDA|NVIDIA|UCX|OMP|MKL|TORCH|TORCHINDUCTOR|PYTORCH|TRITON|FLASHINFER|HF|SAFETENSORS|TOKENIZERS|DG|NVSHMEM|GLOO)_[A-Z0-9_]+$/;
+  /^(VLLM|SGLANG|NCCL|CUDA|NVIDIA|UCX|OMP|MKL|TORCH|TORCHINDUCTOR|PYTORCH|TRITON|FLASHINFER|HF|SAFETENSORS|TOKENIZERS|DG|NVSHMEM|GLOO)_[A-Z0-9_]+$/;
 
 const name = z.string().regex(NAME, 'must be lower-case letters, digits, `.`, `_` or `-`');
 const sentence = z.string().min(1).max(4_000);
@@ -153,6 +166,14 @@ const vllmVariant = z.strictObject({
   args: z.record(z.string().regex(ARG_NAME, 'must be a flag without its dashes'), argValue).default({}),
 });
 
+const sglangVariant = z.strictObject({
+  ...variantFields,
+  engine: z.literal('sglang'),
+  min_engine_version: z.string().regex(VERSION, 'must be a version like 0.5.19'),
+  parallel: parallel.default({ tp: 1, ep: false, dp: 1 }),
+  args: z.record(z.string().regex(ARG_NAME, 'must be a flag without its dashes'), argValue).default({}),
+});
+
 const embeddedVariant = z.strictObject({
   ...variantFields,
   engine: z.literal('embedded'),
@@ -164,7 +185,7 @@ const embeddedVariant = z.strictObject({
   kv_memory_share: z.number().gt(0).max(0.9).default(0.4),
 });
 
-const variant = z.discriminatedUnion('engine', [vllmVariant, embeddedVariant]);
+const variant = z.discriminatedUnion('engine', [vllmVariant, sglangVariant, embeddedVariant]);
 
 const harness = z.strictObject({
   /** Tokens a harness should believe the window has. */
@@ -195,12 +216,13 @@ export const recipeSchema = z
       if ((entry.context ?? 0) > recipe.model.context) {
         problem(['variants', index, 'context'], `must not exceed model.context (${recipe.model.context})`);
       }
-      if (entry.engine !== 'vllm') return;
-      if (entry.cpu === undefined && entry.hardware.length === 0)
+      if (entry.engine === 'embedded') return;
+      const isOnProcessors = entry.engine === 'vllm' && entry.cpu !== undefined;
+      if (!isOnProcessors && entry.hardware.length === 0)
         problem(['variants', index, 'hardware'], 'must name at least one GPU family it runs on');
-      if (entry.cpu !== undefined && entry.hardware.length > 0)
+      if (isOnProcessors && entry.hardware.length > 0)
         problem(['variants', index, 'cpu'], 'is for variants without `hardware`');
-      if (recipe.model.kv === undefined) problem(['model', 'kv'], 'is needed by vllm variants');
+      if (recipe.model.kv === undefined) problem(['model', 'kv'], `is needed by ${entry.engine} variants`);
       for (const [flag] of Object.entries(entry.args)) {
         const owner = OWNED_ARGS.get(flag);
         if (owner !== undefined) problem(['variants', index, 'args', flag], `is set by dynamo: ${owner}`);
@@ -211,6 +233,9 @@ export const recipeSchema = z
 export type Recipe = z.infer<typeof recipeSchema>;
 export type Variant = Recipe['variants'][number];
 export type VllmVariant = Extract<Variant, { engine: 'vllm' }>;
+export type SglangVariant = Extract<Variant, { engine: 'sglang' }>;
+/** On GPUs that each worker has to itself. */
+export type GpuVariant = VllmVariant | SglangVariant;
 export type EmbeddedVariant = Extract<Variant, { engine: 'embedded' }>;
 
 /** JSON schema of the file for editors (`recipes/recipe.schema.json`). */

@@ -1,6 +1,7 @@
 /** The engines this build knows: how each is planned, and which it can start. */
 import { embeddedAdapter } from '../engines/embedded/adapter.js';
 import { externalAdapter } from '../engines/external/adapter.js';
+import { sglangAdapter } from '../engines/sglang/adapter.js';
 import { simulatorAdapter } from '../engines/simulator/adapter.js';
 import type { EngineAdapter } from '../engines/types.js';
 import { vllmAdapter } from '../engines/vllm/adapter.js';
@@ -10,6 +11,7 @@ import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
 const ADAPTERS: Partial<Record<EngineName, EngineAdapter>> = {
   embedded: embeddedAdapter,
   external: externalAdapter,
+  sglang: sglangAdapter,
   simulator: simulatorAdapter,
   vllm: vllmAdapter,
 };

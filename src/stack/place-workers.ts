@@ -18,11 +18,14 @@ export async function placeWorkers(plan: Plan, paths: Paths, name: string): Prom
       continue;
     }
     const port = worker.port === 0 ? await freePort(worker.host) : worker.port;
-    const scratch = worker.engine === 'vllm' ? { scratch: makeScratchFolder(dir, worker.id) } : {};
+    const scratch = hasScratch(worker) ? { scratch: makeScratchFolder(dir, worker.id) } : {};
     workers.push({ ...worker, ...scratch, port, events: worker.events ?? (await endpoints(dir, worker)) });
   }
   return { ...plan, workers };
 }
+
+/** Engines in Python leave sockets and files in the temporary folder. */
+const hasScratch = ({ engine }: WorkerPlan): boolean => engine === 'vllm' || engine === 'sglang';
 
 /** Unix sockets where ZMQ has them: no port to lose, and the folder's mode keeps others out. */
 async function endpoints(dir: string, worker: WorkerPlan): Promise<EventEndpoints> {

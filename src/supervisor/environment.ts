@@ -55,6 +55,8 @@ const PREFIXES = [
   'TRITON_',
   'FLASHINFER_',
   'VLLM_',
+  'SGLANG_',
+  'SGL_',
   'HF_',
   'HUGGING_FACE_',
   'DYNAMO_',

@@ -84,7 +84,16 @@ describe('engines', () => {
     const env = program('vllm', `#!${python}\nraise SystemExit("started")\n`);
     program('python3', '#!/bin/sh\necho 0.32.0\n');
     const checks = await engineChecks(path.join(dir, 'data'), env);
-    expect(checks.find(({ id }) => id === 'vllm')?.found).toBe(`0.32.0 (${path.join(dir, 'vllm')})`);
+    const found = checks.find(({ id }) => id === 'vllm')?.found;
+    expect(found).toContain(
+      `0.32.0 (${path.join(dir, 'vllm')}): KV events; priorities (lowest number first)`,
+    );
+    program('python3', '#!/bin/sh\necho 0.11.2\n');
+    const old = await engineChecks(path.join(dir, 'data'), env);
+    expect(old.find(({ id }) => id === 'vllm')).toMatchObject({
+      status: 'warn',
+      remedy: expect.stringContaining('dynamo engine install vllm'),
+    });
     expect(checks.find(({ id }) => id === 'sglang')?.found).toBe('not installed');
     expect(checks.find(({ id }) => id === 'embedded')?.status).toBe('ok');
   });

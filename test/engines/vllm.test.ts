@@ -5,13 +5,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describedHost } from '../../src/plan/hardware.js';
-import { makePlan } from '../../src/plan/plan.js';
-import { probeHost } from '../../src/plan/probe.js';
-import { listRecipes } from '../../src/recipes/load.js';
-import { commandOf } from '../../src/stack/adapters.js';
+import { capabilitiesOf } from '../../src/engines/capabilities.js';
 import type { Snapshot } from '../../src/telemetry/types.js';
 import { type Home, isRunning, type RunningStack, root, until } from '../e2e/harness.js';
+import { recipeCommands } from './support/recipe-commands.js';
 import {
   checkArgv,
   groupOf,
@@ -112,7 +109,7 @@ describe.runIf(notHere === null)('vLLM', () => {
 
   describe('command lines', () => {
     it('of every recipe’s variant are taken by its own parser, and a changed flag is not', async () => {
-      const lines = await recipeCommands();
+      const lines = await recipeCommands('vllm');
       expect(lines.length).toBeGreaterThan(20);
       const [name, good] = lines[0]!;
       const spoiled = [
@@ -120,7 +117,9 @@ describe.runIf(notHere === null)('vLLM', () => {
         good.map((word) => (word === '--block-size' ? '--block-sizes' : word)),
         [...good, '--tool-call-parser', 'no-such-parser'],
       ];
-      const complaints = await checkArgv(engine, [...lines.map(([, args]) => args), ...spoiled]);
+      const { complaints, parsers } = await checkArgv(engine, [...lines.map(([, args]) => args), ...spoiled]);
+      const { toolParsers, reasoningParsers } = capabilitiesOf('vllm');
+      expect(parsers).toEqual({ tools: toolParsers, reasoning: reasoningParsers });
       const known = complaints.slice(0, lines.length);
       expect(known.flatMap((errors, at) => errors.map((error) => `${lines[at]![0]}: ${error}`))).toEqual([]);
       for (const errors of complaints.slice(lines.length)) expect(errors, name).not.toEqual([]);
@@ -377,32 +376,3 @@ describe.runIf(notHere === null)('vLLM', () => {
     });
   });
 });
-
-/** Name and command line of every vLLM variant, planned for the first box its recipe names. */
-async function recipeCommands(): Promise<[string, string[]][]> {
-  const here = await probeHost();
-  const host = {
-    ...here,
-    platform: 'linux' as const,
-    freeMemoryBytes: Math.max(here.freeMemoryBytes, 8 * 2 ** 30),
-  };
-  const entries = await listRecipes({ userDir: '/nonexistent' });
-  return entries.flatMap(({ recipe }) =>
-    recipe!.variants.flatMap((variant): [string, string[]][] => {
-      if (variant.engine !== 'vllm') return [];
-      const [box] = variant.hardware;
-      const result = makePlan(
-        recipe!,
-        box === undefined ? host : describedHost(`${box.count}x${box.gpu}`, host),
-        {
-          variant: variant.name,
-          modelFile: (name) => ({ path: name, sha256: null }),
-          commandOf,
-        },
-      );
-      if (!result.ok) throw new Error(`${recipe!.name} ${variant.name}: ${JSON.stringify(result.refusals)}`);
-      // Behind `vllm serve`.
-      return [[`${recipe!.name} ${variant.name}`, result.plan.workers[0]!.args.slice(1)]];
-    }),
-  );
-}

@@ -59,9 +59,17 @@ describe('the recipes on the boxes', () => {
   });
 });
 
+it('SGLang’s variants on a box they fit', async () => {
+  const host = describedHost('8xh200', HOST);
+  const fitting = recipes.filter(({ variants }) => variants.some(({ engine }) => engine === 'sglang'));
+  const lines = fitting.map((recipe) => lineOf(recipe, host, 'sglang'));
+  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('../fixtures/plans/8xh200-sglang.txt');
+});
+
 /** `glm5 fp8: w0 on GPUs 0-7, 4578 blocks of 64, context 202752`, or the reasons why not. */
-function lineOf(recipe: Recipe, host: HostSnapshot): string {
+function lineOf(recipe: Recipe, host: HostSnapshot, engine?: 'sglang'): string {
   const result = makePlan(recipe, host, {
+    ...(engine === undefined ? {} : { engine }),
     modelFile: (name) => ({ path: name, sha256: null }),
     commandOf: () => ({ file: '', args: [], env: {} }),
     alternatives: recipes,

@@ -57,6 +57,16 @@ function classify({ code, signal }: Parameters<EngineAdapter['classify']>[0], ta
     const message = 'Its port was taken by another program.';
     return { code: 'port_in_use', message, remedy: 'It is started again.', isRetryable: true };
   }
+  // 128 + 9: how a shell tells of a kill.
+  if (signal === 'SIGKILL' || code === 137) {
+    const message = 'It was killed: by somebody, or because this machine has too little memory.';
+    return {
+      code: 'out_of_memory',
+      message,
+      remedy: 'Use fewer workers (`--workers 1`).',
+      isRetryable: true,
+    };
+  }
   const isUsage = /dynamo simulated worker: --/.test(text);
   return {
     code: isUsage ? 'unknown_flag' : 'crash',

@@ -32,8 +32,9 @@ export function simulatedPlan({ recipe, plan, host }: PlannedFor, settings: Simu
       speed,
       answerTokens,
       facts: rooflineFacts(recipe, plan, host),
-      passTokens: argument(recipe, plan, 'max-num-batched-tokens'),
-      maxRunning: argument(recipe, plan, 'max-num-seqs') ?? plan.workers[0]?.slots ?? null,
+      passTokens: argument(recipe, plan, ['max-num-batched-tokens', 'chunked-prefill-size']),
+      maxRunning:
+        argument(recipe, plan, ['max-num-seqs', 'max-running-requests']) ?? plan.workers[0]?.slots ?? null,
     },
     workers: plan.workers.map((worker) => ({
       ...worker,
@@ -98,10 +99,12 @@ function sentence(plan: Plan, hardware: string, speed: number): string {
 const isVerified = (source: string): boolean =>
   /\bverified\b/.test(source) && !/derived|not verified/.test(source);
 
-const tpOf = (variant: Variant): number => (variant.engine === 'vllm' ? variant.parallel.tp : 1);
+const tpOf = (variant: Variant): number => (variant.engine === 'embedded' ? 1 : variant.parallel.tp);
 
-function argument(recipe: Recipe, plan: Plan, flag: string): number | null {
+/** `flags` are one figure under the names of vLLM and SGLang. */
+function argument(recipe: Recipe, plan: Plan, flags: readonly string[]): number | null {
   const variant = recipe.variants.find(({ name }) => name === plan.variant);
-  const value = variant?.engine === 'vllm' ? Number(variant.args[flag]) : Number.NaN;
+  const args = variant === undefined || variant.engine === 'embedded' ? {} : variant.args;
+  const value = Number(flags.map((flag) => args[flag]).find((each) => each !== undefined));
   return Number.isSafeInteger(value) && value > 0 ? value : null;
 }

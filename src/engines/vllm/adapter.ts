@@ -1,8 +1,8 @@
 /** vLLM as the supervisor sees it: on GPUs, or on processors with the build for them. */
-import os from 'node:os';
 import path from 'node:path';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
 import { capabilitiesOf, priorityFor } from '../capabilities.js';
+import { scratchEnv } from '../scratch-env.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { READY_TIMEOUT_MS, vllmCommand } from './command.js';
 import { convertGguf } from './convert-gguf.js';
@@ -45,13 +45,6 @@ function command(plan: Plan, worker: WorkerPlan): ReturnType<EngineAdapter['comm
   // Kernels are compiled at run time with programs that lie beside it (ninja).
   const PATH = [path.dirname(program), process.env['PATH']].filter(Boolean).join(path.delimiter);
   return { ...command, file: program, env: { PATH, ...scratchEnv(worker), ...command.env } };
-}
-
-/** Sockets and files go to the worker's own folder; what torch compiled stays where the next start finds it. */
-function scratchEnv({ scratch }: WorkerPlan): Record<string, string> {
-  if (scratch === undefined) return {};
-  const compiled = path.join(os.tmpdir(), `torchinductor_${os.userInfo().username}`);
-  return { TMPDIR: scratch, TORCHINDUCTOR_CACHE_DIR: process.env['TORCHINDUCTOR_CACHE_DIR'] ?? compiled };
 }
 
 const isOnProcessors = ({ workers }: Plan): boolean => workers.some(({ cpus }) => cpus !== undefined);

@@ -1,5 +1,6 @@
 /** Argv and environment of one vLLM worker. Pure. */
-import type { EventEndpoints, Plan, WorkerPlan } from '../../plan/types.js';
+import type { Plan, WorkerPlan } from '../../plan/types.js';
+import { kvEventsConfig, plannedEndpoints } from '../kv-events-config.js';
 
 /**
  * Time from the start of a worker to its first answer. Weights of 700 GB take half an hour from a slow disk, and two
@@ -40,23 +41,8 @@ function vllmArgs(plan: Plan, worker: WorkerPlan): string[] {
     // Off by default; cached tokens, and so every hit rate, come from it.
     '--enable-prompt-tokens-details',
     '--kv-events-config',
-    kvEventsConfig(worker.events ?? plannedEndpoints(worker.id)),
+    kvEventsConfig(worker.events ?? plannedEndpoints(worker.id), { enable_kv_cache_events: true }),
   ];
-}
-
-function kvEventsConfig({ events, replay, topic }: EventEndpoints): string {
-  return JSON.stringify({
-    enable_kv_cache_events: true,
-    publisher: 'zmq',
-    endpoint: events,
-    replay_endpoint: replay,
-    topic,
-  });
-}
-
-/** Stand-ins for a printed plan: `RUNTIME` is the stack's private folder, made when it starts. */
-function plannedEndpoints(id: string): EventEndpoints {
-  return { events: `ipc://RUNTIME/${id}-events.sock`, replay: `ipc://RUNTIME/${id}-replay.sock`, topic: '' };
 }
 
 function vllmEnv(plan: Plan, worker: WorkerPlan): Record<string, string> {

@@ -1,11 +1,12 @@
 /** Which step of its start a line of vLLM's output tells of. Pure; lines are those of vLLM 0.16-0.32. */
+import { phaseIn, type Step } from '../log-phases.js';
 import type { Phase } from '../types.js';
 
 /**
  * Patterns in no special order: each is of one step only. A group, where there is one, is the percentage. vLLM writes
  * its progress bars with tqdm, whose lines are told apart by their description.
  */
-const STEPS: readonly { pattern: RegExp; name: string }[] = [
+const STEPS: readonly Step[] = [
   { pattern: /Fetching \d+ files:\s+(\d+)%/, name: 'download' },
   // huggingface_hub, one bar per file: `model-00001-of-00142.safetensors:  12%|█▏  | 593M/4.98G`.
   { pattern: /\.(?:safetensors|bin|pt|gguf|json|model):\s+\d+%\|/, name: 'download' },
@@ -28,11 +29,4 @@ const STEPS: readonly { pattern: RegExp; name: string }[] = [
 ];
 
 /** Null for a line that tells of no step. */
-export function phaseOf(line: string): Phase | null {
-  for (const { pattern, name } of STEPS) {
-    const match = pattern.exec(line);
-    if (match === null) continue;
-    return { name, progress: match[1] === undefined ? null : Math.min(1, Number(match[1]) / 100) };
-  }
-  return null;
-}
+export const phaseOf = (line: string): Phase | null => phaseIn(STEPS, line);

@@ -1,6 +1,7 @@
 """Does the installed vLLM take these `vllm serve` arguments? Needs no GPU, no model and no network.
 
-Standard input: a JSON list of lists of arguments. Standard output: one JSON line for each: {"errors": [...]}.
+Standard input: a JSON list of lists of arguments. Standard output: one JSON line for each: {"errors": [...]}, then
+the names of its parsers: {"tools": [...], "reasoning": [...]}.
 Checked: vLLM's own parser and serve checks, parser names against its registries, and JSON options against its config
 classes. Not checked: what depends on a model's config (speculative methods, memory).
 """
@@ -81,3 +82,6 @@ def wrong_fields(args):
 
 for argv in json.load(sys.stdin):
     print(json.dumps({"errors": check(argv)}))
+
+tools, reasoning = ToolParserManager.list_registered(), ReasoningParserManager.list_registered()
+print(json.dumps({"tools": sorted(tools), "reasoning": sorted(reasoning)}))

@@ -34,13 +34,29 @@ export function homeWith(engine: InstalledEngine): Home {
   return home;
 }
 
-/** What vLLM's own argument parser says to each command line: its complaints. */
-export async function checkArgv(engine: InstalledEngine, commands: string[][]): Promise<string[][]> {
+/** What the engine's own argument parser says to each command line, and the formats it knows. */
+export interface Verdict {
+  complaints: string[][];
+  parsers: { tools: string[]; reasoning: string[] };
+}
+
+export const checkArgv = (engine: InstalledEngine, commands: string[][]): Promise<Verdict> =>
+  askParser(engine, [path.join(import.meta.dirname, 'check-argv.py')], commands);
+
+/** `words`: a script of this folder and its arguments, run by the environment's Python. */
+export async function askParser(
+  engine: InstalledEngine,
+  words: string[],
+  commands: string[][],
+): Promise<Verdict> {
   const python = path.join(engine.path, 'bin', 'python');
-  const script = path.join(import.meta.dirname, 'check-argv.py');
-  const { stdout } = await execa(python, [script], { input: JSON.stringify(commands), stderr: 'ignore' });
-  const lines = stdout.split('\n').filter((line) => line.startsWith('{"errors"'));
-  return lines.map((line) => (JSON.parse(line) as { errors: string[] }).errors);
+  const { stdout } = await execa(python, words, { input: JSON.stringify(commands), stderr: 'ignore' });
+  const lines = stdout.split('\n');
+  const errors = lines.filter((line) => line.startsWith('{"errors"'));
+  return {
+    complaints: errors.map((line) => (JSON.parse(line) as { errors: string[] }).errors),
+    parsers: JSON.parse(lines.find((line) => line.startsWith('{"tools"'))!) as Verdict['parsers'],
+  };
 }
 
 /** A worker's process and whatever it started, by group. */

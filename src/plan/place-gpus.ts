@@ -1,5 +1,5 @@
-/** Where vLLM workers go: which GPUs, and whether weights and one whole context fit. Pure. */
-import type { Recipe, VllmVariant } from '../recipes/schema.js';
+/** Where workers of vLLM and SGLang go: which GPUs, and whether weights and one whole context fit. Pure. */
+import type { GpuVariant, Recipe } from '../recipes/schema.js';
 import { soldGb } from './hardware.js';
 import { contextOf, type GpuRoom, gpuRoom, gpuUtilization } from './memory.js';
 import { isCpuVariant, placeVllmCpu } from './place-vllm-cpu.js';
@@ -7,20 +7,22 @@ import { bareWorker, type Placement, type PlacementWishes } from './placement.js
 import type { GpuInfo, HostSnapshot } from './types.js';
 import { formatBytes, formatCount } from './units.js';
 
-export function placeVllm(
+const TITLES = { vllm: 'vLLM', sglang: 'SGLang' };
+
+export function placeGpus(
   recipe: Recipe,
-  variant: VllmVariant,
+  variant: GpuVariant,
   host: HostSnapshot,
   wishes: PlacementWishes,
 ): Placement {
-  if (isCpuVariant(variant)) {
+  if (variant.engine === 'vllm' && isCpuVariant(variant)) {
     const placed = placeVllmCpu(recipe, variant, host, wishes);
     return placed.ok ? { ...placed, engineArgs: [...placed.engineArgs, ...flagsOf(variant)] } : placed;
   }
   const perWorker = variant.parallel.tp;
   if (host.gpus.length === 0) return { ok: false, reason: `${needs(variant)}, this host has no GPU` };
   if (host.platform !== 'linux')
-    return { ok: false, reason: `vLLM needs Linux, this host is ${host.platform}` };
+    return { ok: false, reason: `${TITLES[variant.engine]} needs Linux, this host is ${host.platform}` };
   const suited = suitedGpus(variant, host, wishes.isChosen);
   if (suited.length === 0)
     return { ok: false, reason: `${needs(variant)}, this host has ${describeGpus(host.gpus)}` };
@@ -37,7 +39,7 @@ export function placeVllm(
   return {
     ok: true,
     workers: Array.from({ length: count }, (_, index) => ({
-      ...bareWorker(`w${index}`, 'vllm', context, variant.block_tokens),
+      ...bareWorker(`w${index}`, variant.engine, context, variant.block_tokens),
       gpus: free.slice(index * perWorker, (index + 1) * perWorker).map((gpu) => gpu.index),
       kvBlocks: Math.floor(room.kvTokens / variant.block_tokens),
     })),
@@ -47,17 +49,19 @@ export function placeVllm(
   };
 }
 
-function engineArgs({ parallel, args }: VllmVariant): string[] {
-  const flags = ['--tensor-parallel-size', String(parallel.tp)];
-  if (parallel.ep) flags.push('--enable-expert-parallel');
-  return [...flags, ...flagsOf({ args })];
+function engineArgs({ engine, parallel: { tp, ep }, args }: GpuVariant): string[] {
+  const parallel =
+    engine === 'vllm'
+      ? ['--tensor-parallel-size', String(tp), ...(ep ? ['--enable-expert-parallel'] : [])]
+      : ['--tp-size', String(tp), ...(ep ? ['--ep-size', String(tp)] : [])];
+  return [...parallel, ...flagsOf({ args })];
 }
 
 /**
  * `{tool-call-parser: glm47, trust-remote-code: true}` → argv; `false` leaves a flag out. A field of a JSON option
  * (`attention_config.backend`) always has its value: vLLM takes the next word for it, whatever that is.
  */
-function flagsOf({ args }: Pick<VllmVariant, 'args'>): string[] {
+function flagsOf({ args }: Pick<GpuVariant, 'args'>): string[] {
   const flags: string[] = [];
   for (const [name, value] of Object.entries(args)) {
     const isField = name.includes('.');
@@ -69,7 +73,7 @@ function flagsOf({ args }: Pick<VllmVariant, 'args'>): string[] {
 }
 
 /** GPUs of the family with most of them among those the variant names; all of one family, as shards must be alike. */
-function suitedGpus(variant: VllmVariant, { gpus }: HostSnapshot, isChosen: boolean): GpuInfo[] {
+function suitedGpus(variant: GpuVariant, { gpus }: HostSnapshot, isChosen: boolean): GpuInfo[] {
   const families = new Set(variant.hardware.map(({ gpu }) => gpu));
   const isSuited = ({ family }: GpuInfo): boolean => families.has(family);
   const candidates = gpus.some(isSuited) || !isChosen ? gpus.filter(isSuited) : gpus;
@@ -82,7 +86,7 @@ function suitedGpus(variant: VllmVariant, { gpus }: HostSnapshot, isChosen: bool
 }
 
 /** `needs 8 × 141 GB of GPU memory (h200, b200 or b300)`. */
-function needs({ parallel, hardware }: VllmVariant): string {
+function needs({ parallel, hardware }: GpuVariant): string {
   const sizes = hardware.flatMap(({ gpu }) => soldGb(gpu) ?? []);
   const size = sizes.length > 0 ? `${Math.min(...sizes)} GB of GPU memory` : 'GPUs';
   const families = [...new Set(hardware.map(({ gpu }) => gpu))];
@@ -99,7 +103,7 @@ export function describeGpus(gpus: GpuInfo[]): string {
 }
 
 function tooFewGpus(
-  variant: VllmVariant,
+  variant: GpuVariant,
   have: { suited: GpuInfo[]; free: GpuInfo[]; workers: number },
 ): string {
   const { suited, free, workers } = have;
@@ -119,7 +123,7 @@ function tooSmall(room: GpuRoom, context: number): string {
 }
 
 function reasonsFor(
-  variant: VllmVariant,
+  variant: GpuVariant,
   have: { free: GpuInfo[]; suited: GpuInfo[]; count: number },
 ): string[] {
   const { free, suited, count } = have;
@@ -139,9 +143,13 @@ function reasonsFor(
 
 function notesFor(room: GpuRoom, context: number, gpusPerWorker: number): string[] {
   const whole = formatBytes(room.weightsBytes * gpusPerWorker);
+  const buffers =
+    room.reserveBytes === 0
+      ? '; buffers beside it'
+      : `; buffers about ${formatBytes(room.reserveBytes)} (estimate)`;
   return [
     `weights: ${whole} over ${gpusPerWorker} GPUs = ${formatBytes(room.weightsBytes)} per GPU`,
-    `usable per GPU: ${formatBytes(room.usableBytes)} (${room.utilization} of it); buffers about ${formatBytes(room.reserveBytes)} (estimate)`,
+    `usable per GPU: ${formatBytes(room.usableBytes)} (${room.utilization} of it)${buffers}`,
     `KV: ${formatCount(room.kvBytesPerToken)} B per token and GPU → ${formatCount(room.kvTokens)} tokens per worker = ${(room.kvTokens / context).toFixed(1)} whole contexts of ${formatCount(context)}`,
   ];
 }
