@@ -84,7 +84,7 @@ describe('streams of a worker that is killed', () => {
 
   it('end whole on another, of real ones: texts and calls', async () => {
     stack = await home.up('--workers', '2', '--set', 'slots=10');
-    const asked = questions(16, { repetition_penalty: 1 }, 8).map((question, index) =>
+    const asked = questions(16, {}, 8).map((question, index) =>
       index % 5 === 0 && question.dialect !== 'completions'
         ? { ...question, maxTokens: 32, isCall: true }
         : question,

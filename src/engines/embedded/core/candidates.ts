@@ -4,6 +4,14 @@
  */
 import koffi from 'koffi';
 import type { Llama, Pointer } from './library.js';
+import type { Penalties } from './penalties.js';
+
+export interface Weights {
+  bias: ReadonlyMap<number, number> | undefined;
+  penalties: Penalties | null;
+  /** Tokens that may not be chosen. */
+  mask: Int32Array | undefined;
+}
 
 /** `llama_token_data`: i32 id, f32 logit, f32 p. */
 const WORDS = 3;
@@ -27,17 +35,18 @@ export class Candidates {
     this.#floats = new Float32Array(view);
   }
 
-  /** All tokens with their logits, biased, the masked ones impossible. */
-  fill(logits: Float32Array, options: { bias?: ReadonlyMap<number, number>; mask?: Int32Array }): void {
+  /** All tokens with their logits, biased and penalized, the masked ones impossible. */
+  fill(logits: Float32Array, { bias, penalties, mask }: Weights): void {
     for (let id = 0, at = 0; id < this.#vocabTokens; id++, at += WORDS) {
       this.#ids[at] = id;
       this.#floats[at + 1] = logits[id]!;
       this.#floats[at + 2] = 0;
     }
-    for (const [id, bias] of options.bias ?? []) {
-      if (id >= 0 && id < this.#vocabTokens) this.#floats[id * WORDS + 1]! += bias;
+    for (const [id, amount] of bias ?? []) {
+      if (id >= 0 && id < this.#vocabTokens) this.#floats[id * WORDS + 1]! += amount;
     }
-    for (const id of options.mask ?? []) this.#floats[id * WORDS + 1] = Number.NEGATIVE_INFINITY;
+    penalties?.weigh(this.#floats, WORDS);
+    for (const id of mask ?? []) this.#floats[id * WORDS + 1] = Number.NEGATIVE_INFINITY;
     this.#setHead(this.#vocabTokens);
   }
 

@@ -217,12 +217,6 @@ function bindSamplers(llama: LibraryHandle) {
     topP: sampler('top_p(float, size_t)') as (p: number, keepMin: number) => Pointer,
     minP: sampler('min_p(float, size_t)') as (p: number, keepMin: number) => Pointer,
     distribution: sampler('dist(uint32)') as (seed: number) => Pointer,
-    penalties: sampler('penalties(int32, float, float, float)') as (
-      lastTokens: number,
-      repetition: number,
-      frequency: number,
-      presence: number,
-    ) => Pointer,
     /** Null when the grammar cannot be parsed. */
     grammar: sampler('grammar(void*, const char*, const char*)') as (
       vocab: Pointer,

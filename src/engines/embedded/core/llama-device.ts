@@ -110,7 +110,6 @@ export class LlamaDevice implements Device {
       api: this.#api,
       vocabulary: this.vocabulary,
       candidates: this.#candidates,
-      contextTokens: this.options.contextTokens,
       logits: () => this.#lastLogits(),
     };
     return new TokenPicker(context, job);

@@ -3,10 +3,11 @@ import { randomInt } from 'node:crypto';
 import { DynamoError } from '../../../errors.js';
 import { LIMITS } from '../../../limits.js';
 import type { CoreJob, CoreSampling, TokenLogprobs } from '../types.js';
-import type { Candidates } from './candidates.js';
+import type { Candidates, Weights } from './candidates.js';
 import { requireShallow } from './grammar-depth.js';
 import type { Llama, Pointer } from './library.js';
 import { logprobsOf } from './logprobs.js';
+import { Penalties } from './penalties.js';
 import type { Picker } from './types.js';
 import type { Vocabulary } from './vocabulary.js';
 
@@ -15,8 +16,6 @@ export interface PickerContext {
   vocabulary: Vocabulary;
   /** Shared by all pickers; used only within one `pick`. */
   candidates: Candidates;
-  /** Bound of every look back: the library allocates in proportion. */
-  contextTokens: number;
   /** Logits of the decode just finished. */
   logits(): Float32Array;
 }
@@ -26,7 +25,7 @@ const SEED_MAX = 0xffff_fffe;
 export class TokenPicker implements Picker {
   readonly #context: PickerContext;
   readonly #job: CoreJob;
-  readonly #mask: Int32Array | undefined;
+  readonly #weights: Weights;
   #chain: Pointer;
   #grammar: Pointer;
 
@@ -37,8 +36,12 @@ export class TokenPicker implements Picker {
     this.#grammar = openGrammar(context, job.sampling.grammar);
     // Where a grammar is complete only end tokens are left, so it cannot be told to ignore them.
     const isMasked = job.ignoreEos === true && this.#grammar === null;
-    this.#mask = isMasked ? context.vocabulary.endTokens() : undefined;
-    this.#chain = openChain(context, job);
+    this.#weights = {
+      bias: job.sampling.logitBias,
+      penalties: Penalties.of(job),
+      mask: isMasked ? context.vocabulary.endTokens() : undefined,
+    };
+    this.#chain = openChain(context, job.sampling);
   }
 
   pick(): { token: number; logprobs?: TokenLogprobs } {
@@ -65,13 +68,12 @@ export class TokenPicker implements Picker {
   /** Most choices satisfy the grammar, so it is asked about the one token first: testing all takes milliseconds. */
   #choose(logits: Float32Array): number {
     const { candidates } = this.#context;
-    const options = { bias: this.#job.sampling.logitBias, mask: this.#mask };
-    candidates.fill(logits, options);
+    candidates.fill(logits, this.#weights);
     candidates.apply(this.#chain);
     const free = candidates.selected();
     if (this.#grammar === null) return free ?? nothingLeft();
     if (free !== null && this.#allows(free)) return free;
-    candidates.fill(logits, options);
+    candidates.fill(logits, this.#weights);
     candidates.apply(this.#grammar);
     candidates.apply(this.#chain);
     return candidates.selected() ?? nothingLeft();
@@ -86,6 +88,7 @@ export class TokenPicker implements Picker {
 
   #accept(token: number): void {
     const { api } = this.#context;
+    this.#weights.penalties?.take(token);
     api.acceptToken(this.#chain, token);
     if (this.#grammar !== null) api.acceptToken(this.#grammar, token);
   }
@@ -101,12 +104,10 @@ function openGrammar({ api, vocabulary }: PickerContext, text: string | undefine
   throw new DynamoError('invalid_request', { detail: 'The grammar is not valid GBNF with a rule `root`.' });
 }
 
-/** Order as in llama.cpp: penalties, top-k, top-p, min-p, temperature, draw. */
-function openChain({ api, contextTokens }: PickerContext, job: CoreJob): Pointer {
-  const { sampling } = job;
+/** Order as in llama.cpp: after bias and penalties top-k, top-p, min-p, temperature, draw. */
+function openChain({ api }: PickerContext, sampling: CoreSampling): Pointer {
   const chain = api.newChain();
   const add = (sampler: Pointer): void => api.addToChain(chain, sampler);
-  addPenalties(api, job, { contextTokens, add });
   if (!(sampling.temperature > 0)) {
     add(api.greedy());
     return chain;
@@ -117,23 +118,6 @@ function openChain({ api, contextTokens }: PickerContext, job: CoreJob): Pointer
   add(api.temperature(sampling.temperature));
   add(api.distribution(seedOf(sampling)));
   return chain;
-}
-
-/** As in vLLM: repetition looks at prompt and output, frequency and presence at the output alone. */
-function addPenalties(
-  api: Llama,
-  { sampling, tokens }: CoreJob,
-  { contextTokens, add }: { contextTokens: number; add: (sampler: Pointer) => void },
-): void {
-  const { repetitionPenalty, frequencyPenalty, presencePenalty } = sampling;
-  if (repetitionPenalty !== 1) {
-    const repetition = api.penalties(contextTokens, repetitionPenalty, 0, 0);
-    for (const token of tokens) api.acceptToken(repetition, token);
-    add(repetition);
-  }
-  if (frequencyPenalty !== 0 || presencePenalty !== 0) {
-    add(api.penalties(contextTokens, 1, frequencyPenalty, presencePenalty));
-  }
 }
 
 /** libllama reads the largest u32 as "random", which would make a client's own seed of that value irreproducible. */

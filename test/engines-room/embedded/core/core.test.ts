@@ -122,6 +122,20 @@ describe('answers', () => {
     expect(await draw(0xffff_ffff)).not.toBe(first);
   });
 
+  it('are penalized alike in every request, whatever samplers came and went before', async () => {
+    const prompt = chatOf(core, 'Say of the sea that the sea is the sea.');
+    const drawn = { ...GREEDY, temperature: 0.8, topP: 0.9, minP: 0.05, seed: 7 };
+    const penalized = { ...GREEDY, repetitionPenalty: 1.8 };
+    const answers = [];
+    for (let round = 0; round < 5; round++) {
+      await run(core, { prompt, maxTokens: 2, sampling: drawn });
+      answers.push((await run(core, { prompt, maxTokens: 8, sampling: penalized })).tokens);
+    }
+    const plain = (await run(core, { prompt, maxTokens: 8 })).tokens;
+    expect(answers).toEqual(answers.map(() => answers[0]));
+    expect(answers[0]).not.toEqual(plain);
+  });
+
   it('follow a logit bias and penalties', async () => {
     const prompt = tokensOf(core, 'The colours are red, red, red, red, red, red, red,');
     const red = tokensOf(core, ' red')[0]!;
