@@ -37,7 +37,7 @@ async function killedUnder(stack: RunningStack, clients: Clients, asked: Questio
   const answers = Promise.all(
     asked.map((question, index) => clients.ask(question, { onText: () => begun.add(index) })),
   );
-  await until(() => begun.size >= asked.length / 2, 'streams to begin');
+  await until(() => begun.size >= asked.length / 2, 'streams to begin', 60_000);
   const { workers } = await snapshotOf(stack);
   const victim = workers.reduce((a, b) => (b.active.requests > a.active.requests ? b : a));
   expect(victim.active.requests).toBeGreaterThan(0);
@@ -67,7 +67,10 @@ async function survives(stack: RunningStack, model: string, asked: Question[]): 
   );
 }
 
-describe('streams of a worker that is killed', () => {
+// Real workers on a busy machine take their time.
+const TIMEOUT_MS = 180_000;
+
+describe('streams of a worker that is killed', { timeout: TIMEOUT_MS }, () => {
   let stack: RunningStack | undefined;
 
   afterEach(() => stack?.down());
