@@ -9,6 +9,7 @@ export default class ReplayCommand extends BaseCommand {
     '<%= config.bin %> replay traces/claude-code',
     '<%= config.bin %> replay conversation_trace.jsonl --compare kv,round-robin,dynamo',
     '<%= config.bin %> replay traces --worker-speed 1,1,0.25,0.1 --compare round-robin,kv,./examples/routers/thompson.mjs',
+    '<%= config.bin %> replay traces --blocks 4478 --tiers cpu=2x --retention lru',
     '<%= config.bin %> replay ~/.claude/projects --recipe glm5 --hardware 8xh200 --json',
   ];
   static override strict = false;
@@ -34,6 +35,9 @@ export default class ReplayCommand extends BaseCommand {
       description: "tokens of a trace's block id (default 512 for Mooncake rows, else 64)",
       min: 1,
       max: 65_536,
+    }),
+    tiers: Flags.string({
+      description: 'memory of the host below all workers: cpu=2x (times their KV), cpu=512GiB (default none)',
     }),
     recipe: Flags.string({
       description: "time the workers as this recipe's instead of NVIDIA's mock engine",

@@ -252,6 +252,10 @@ export const LIMITS = {
   logitBiasMax: 1_024,
   /** Bytes of pages that wait to be written to one tier; more are dropped and counted. */
   pageQueueBytes: 192 * 1024 * 1024,
+  /** What a worker that stops still has to write down may take so long; less than it has until it is killed. */
+  pageCloseMs: 2_000,
+  /** One page read from a tier: a disk takes milliseconds, an object store a second; computing it takes less than this. */
+  pageReadMs: 3_000,
   /** Page reports a worker keeps while the stack's catalogue is not there; its next scan finds the rest. */
   pageReportsKept: 100_000,
   /** Characters of one page report. */

@@ -14,7 +14,7 @@ export interface BenchAnswer {
 
 export interface BenchWorker {
   /** Greedy; resolves with the whole answer. */
-  complete(prompt: readonly number[], maxTokens: number): Promise<BenchAnswer>;
+  complete(prompt: readonly number[], maxTokens: number, salt: string): Promise<BenchAnswer>;
   tokenize(text: string): Promise<number[]>;
   /** Prompt tokens computed since its start, by its own counters. */
   computedTokens(): Promise<number>;
@@ -42,7 +42,7 @@ export async function startBenchWorker(args: readonly string[]): Promise<BenchWo
     void ended.then(() => reject(new Error(`the worker ended before it served: ${errors}`)));
   });
   return {
-    complete: (prompt, maxTokens) => complete(url, prompt, maxTokens),
+    complete: (prompt, maxTokens, salt) => complete(url, { prompt, max_tokens: maxTokens, cache_salt: salt }),
     tokenize: async (text) =>
       ((await json(url, '/tokenize', { prompt: text })) as { tokens: number[] }).tokens,
     computedTokens: async () => {
@@ -59,10 +59,9 @@ export async function startBenchWorker(args: readonly string[]): Promise<BenchWo
   };
 }
 
-async function complete(url: string, prompt: readonly number[], maxTokens: number): Promise<BenchAnswer> {
+async function complete(url: string, wanted: Record<string, unknown>): Promise<BenchAnswer> {
   const body = {
-    prompt,
-    max_tokens: maxTokens,
+    ...wanted,
     temperature: 0,
     ignore_eos: true,
     stream: true,

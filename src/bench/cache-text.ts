@@ -6,7 +6,8 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const same = (isSame: boolean): string => (isSame ? 'same text' : 'OTHER TEXT');
 
 export function cacheText(result: CacheBenchResult): string {
-  const { coldTtftMs, loads, shared, writeThroughOverhead, restartOfCold } = result;
+  const { coldTtftMs, loads, shared, writeThrough, restartOfCold } = result;
+  const cpu = writeThrough.cpu === null ? '' : `, ${percent(writeThrough.cpu)} more CPU`;
   return [
     result.definition,
     '',
@@ -15,7 +16,7 @@ export function cacheText(result: CacheBenchResult): string {
       ({ tier, ttftMs, cachedTokens, timesFaster, isSameText }) =>
         `${`from ${tier}`.padEnd(16)}${ms(ttftMs.median)}, ${timesFaster.toFixed(0)} × faster, ${cachedTokens} tokens read, ${same(isSameText)}`,
     ),
-    `write-through   ${percent(writeThroughOverhead)} longer than without (fastest of each)`,
+    `write-through   ${percent(writeThrough.time)} longer than without${cpu} (medians)`,
     `after restart   ${percent(restartOfCold)} of a cold start's first token, from disk`,
     '',
     'the same prompt on four workers:',

@@ -12,6 +12,8 @@ import type { PageFacts, PageTier, PageUse, ReadMiss } from './types.js';
 export interface TierStorage {
   remove(key: bigint): Promise<void>;
   scan(): AsyncIterable<PageFacts>;
+  /** Takes down what is there for the next scan; absent where a scan is quick. */
+  remember?(pages: readonly PageFacts[]): Promise<void>;
 }
 
 export interface CatalogueTier {
@@ -46,6 +48,10 @@ export interface TierFigures {
   promisesBroken: number;
   /** Reads that found no page or a wrong one. */
   misses: number;
+  /** Pages it was too slow to be given. */
+  dropped: number;
+  /** Milliseconds since the page that has not been used for longest was; null without pages. */
+  oldestMs: number | null;
   /** Null when it works. */
   fault: string | null;
   /** Pages per priority, those with a running promise apart. */
@@ -55,7 +61,14 @@ export interface TierFigures {
 interface Shelf extends CatalogueTier {
   pages: Map<string, PageFacts>;
   order: EvictionOrder;
-  counters: { hitPages: number; written: number; evicted: number; broken: number; misses: number };
+  counters: {
+    hitPages: number;
+    written: number;
+    evicted: number;
+    broken: number;
+    misses: number;
+    dropped: number;
+  };
   fault: string | null;
 }
 
@@ -76,7 +89,7 @@ export class Catalogue {
           ...tier,
           pages: new Map(),
           order: new EvictionOrder(),
-          counters: { hitPages: 0, written: 0, evicted: 0, broken: 0, misses: 0 },
+          counters: { hitPages: 0, written: 0, evicted: 0, broken: 0, misses: 0, dropped: 0 },
           fault: null,
         },
       ]),
@@ -111,10 +124,16 @@ export class Catalogue {
   }
 
   /** Pages were read for a request: they, and their copies above and below, are worth keeping longer. */
-  used(tier: Tier, pages: readonly PageUse[]): void {
-    const shelf = tier === 'gpu' ? undefined : this.#shelves.get(tier);
+  used(tier: Tier, pages: readonly PageUse[], isWarm = false): void {
+    const shelf = tier === 'gpu' || isWarm ? undefined : this.#shelves.get(tier);
     if (shelf !== undefined) shelf.counters.hitPages += pages.length;
     this.#renew(pages);
+  }
+
+  /** Pages the tier was too slow to be given. */
+  dropped(tier: PageTier, pages: number): void {
+    const shelf = this.#shelves.get(tier);
+    if (shelf !== undefined) shelf.counters.dropped += pages;
   }
 
   missed(tier: PageTier, keys: readonly bigint[], why: ReadMiss): void {
@@ -160,6 +179,16 @@ export class Catalogue {
     return removed;
   }
 
+  /** Has each tier take down what it holds and what that is worth by now. Never rejects: the next start is slower then. */
+  async remember(): Promise<void> {
+    const each = [...this.#shelves.values()].map(async ({ pages, order, storage }) => {
+      if (storage.remember === undefined) return;
+      const all = [...pages].map(([key, page]) => ({ ...page, ...order.valueOf(key) }));
+      await storage.remember(all).catch(() => {});
+    });
+    await Promise.all(each);
+  }
+
   figures(): TierFigures[] {
     const { pageBytes, pageTokens } = this.#options;
     return [...this.#shelves.values()].map(({ tier, bytesMax, pages, order, counters, fault }) => ({
@@ -175,6 +204,8 @@ export class Catalogue {
       promisesKept: order.promisesKept,
       promisesBroken: counters.broken,
       misses: counters.misses,
+      dropped: counters.dropped,
+      oldestMs: order.oldestMs(this.#now()),
       fault,
     }));
   }

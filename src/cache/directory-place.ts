@@ -4,8 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { decodeManifest, encodeManifest } from './manifest.js';
 import { crcOf, decodeHead, encodeHead, factsOf, HEAD_BYTES, keyText } from './page-format.js';
 import { claimVersion } from './page-version.js';
 import type { Page, PageFacts, PagePlace, PageTier, ReadMiss } from './types.js';
@@ -13,6 +14,9 @@ import type { Page, PageFacts, PagePlace, PageTier, ReadMiss } from './types.js'
 const SUFFIX = '.page';
 /** Temporary files of writers that died are removed by a scan once they are this old. */
 const STALE_MS = 60_000;
+const MANIFEST = 'manifest';
+/** Pages of one folder opened at once. */
+const HEADS_AT_ONCE = 32;
 
 export interface DirectoryOptions {
   tier: PageTier;
@@ -91,16 +95,41 @@ export class DirectoryPlace implements PagePlace {
     await rm(this.#path(key), { force: true });
   }
 
-  /** Reads every head; a file that is none of ours is passed over, an old temporary one removed. */
+  /**
+   * Every page by its file's name; of those the manifest does not know the head is read. A file that is none of ours is passed over,
+   * an old temporary one removed.
+   */
   async *scan(): AsyncIterable<PageFacts> {
+    const known = await this.#manifest();
     for (const folder of await readdir(this.#dir)) {
       const names = await readdir(path.join(this.#dir, folder)).catch(() => []);
+      const unknown: string[] = [];
       for (const name of names) {
-        const file = path.join(this.#dir, folder, name);
-        if (name.endsWith('.tmp')) await removeStale(file);
-        const facts = name.endsWith(SUFFIX) ? await this.#facts(file) : null;
-        if (facts !== null && `${keyText(facts.key)}${SUFFIX}` === name) yield facts;
+        const key = keyOf(name);
+        const facts = key === null ? undefined : known.get(key);
+        if (facts !== undefined) yield facts;
+        else if (key !== null) unknown.push(name);
+        else if (name.endsWith('.tmp')) await removeStale(path.join(this.#dir, folder, name));
       }
+      while (unknown.length > 0) {
+        const some = unknown.splice(0, HEADS_AT_ONCE);
+        const read = await Promise.all(some.map((name) => this.#facts(path.join(this.#dir, folder, name))));
+        for (const [at, facts] of read.entries())
+          if (facts !== null && facts.key === keyOf(some[at]!)) yield facts;
+      }
+    }
+  }
+
+  /** Writes the manifest; what it says of a page is taken over by the next scan while the page is there. */
+  async remember(pages: readonly PageFacts[]): Promise<void> {
+    const file = path.join(this.#dir, MANIFEST);
+    const temporary = `${file}.${this.#writer}-${this.#writes++}`;
+    try {
+      await writeFile(temporary, encodeManifest(pages, this.#options.namespace), { mode: 0o600 });
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      throw error;
     }
   }
 
@@ -108,8 +137,8 @@ export class DirectoryPlace implements PagePlace {
   async *names(): AsyncIterable<bigint> {
     for (const folder of await readdir(this.#dir)) {
       for (const name of await readdir(path.join(this.#dir, folder)).catch(() => [])) {
-        const digits = /^([0-9a-f]{16})\.page$/.exec(name)?.[1];
-        if (digits !== undefined) yield BigInt(`0x${digits}`);
+        const key = keyOf(name);
+        if (key !== null) yield key;
       }
     }
   }
@@ -124,6 +153,11 @@ export class DirectoryPlace implements PagePlace {
   #path(key: bigint): string {
     const name = keyText(key);
     return path.join(this.#dir, name.slice(0, 2), `${name}${SUFFIX}`);
+  }
+
+  async #manifest(): Promise<Map<bigint, PageFacts>> {
+    const bytes = await readFile(path.join(this.#dir, MANIFEST)).catch(() => Buffer.alloc(0));
+    return decodeManifest(bytes, this.#options.namespace);
   }
 
   async #makeFolder(folder: string): Promise<void> {
@@ -146,6 +180,12 @@ export class DirectoryPlace implements PagePlace {
       await file.close();
     }
   }
+}
+
+/** Null for a file that is no page. */
+function keyOf(name: string): bigint | null {
+  const digits = /^([0-9a-f]{16})\.page$/.exec(name)?.[1];
+  return digits === undefined ? null : BigInt(`0x${digits}`);
 }
 
 async function removeStale(file: string): Promise<void> {

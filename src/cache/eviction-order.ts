@@ -8,10 +8,12 @@ import type { PageFacts } from './types.js';
 const PROMISED = 1_000;
 /** A page that was only worth more while its promise ran. */
 const AFTER_PROMISE_MAX = 60;
+const PROMISE_MS_MAX = 24 * 3_600_000;
 /** Promises are looked through at most this often. */
 const SETTLE_MS = 1_000;
 
 interface Held {
+  usedAt: number;
   rank: number;
   priority: number;
   expiresAt: number;
@@ -36,12 +38,20 @@ export class EvictionOrder {
     // A second request may promise longer or value higher, never less.
     const held = {
       priority: Math.max(priority, before?.priority ?? 0),
-      expiresAt: Math.max(expiresAt, before?.expiresAt ?? 0),
+      // No promise is longer than a day: a clock that was set back would make one of it.
+      expiresAt: Math.min(Math.max(expiresAt, before?.expiresAt ?? 0), now + PROMISE_MS_MAX),
       rank: 0,
+      usedAt: now,
     };
     held.rank = rankOf(held, now);
     this.#held.set(key, held);
     this.#enter(key, held.rank);
+  }
+
+  /** What the page is worth by now; undefined when it is not here. */
+  valueOf(key: string): Pick<PageFacts, 'priority' | 'expiresAt'> | undefined {
+    const held = this.#held.get(key);
+    return held === undefined ? undefined : { priority: held.priority, expiresAt: held.expiresAt };
   }
 
   /** Lowers a page to a priority without promise: its session is over. */
@@ -67,6 +77,16 @@ export class EvictionOrder {
     for (const rank of this.#ranks.keys()) lowest = Math.min(lowest, rank);
     const key = this.#ranks.get(lowest)?.values().next().value;
     return key === undefined ? null : { key, isPromised: lowest >= PROMISED };
+  }
+
+  /** Milliseconds since the longest unused page was used; null when there is none. */
+  oldestMs(now: number): number | null {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const keys of this.#ranks.values()) {
+      const key = keys.values().next().value;
+      if (key !== undefined) oldest = Math.min(oldest, this.#held.get(key)!.usedAt);
+    }
+    return oldest === Number.POSITIVE_INFINITY ? null : Math.max(0, now - oldest);
   }
 
   /** Pages per class, `promised` apart. */

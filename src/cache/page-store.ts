@@ -33,17 +33,24 @@ export interface PageStoreOptions {
   observer: PageObserver;
   /** Milliseconds of a steady clock. */
   now?: () => number;
+  /** A read that takes longer makes its tier step aside. */
+  readMs?: number;
 }
 
 export class PageStore {
-  /** Pages not written because a tier could not keep up. */
-  dropped = 0;
   readonly #shelves: Shelf[];
   readonly #observer: PageObserver;
   readonly #now: () => number;
+  readonly #readMs: number;
   #idle: (() => void)[] = [];
 
-  constructor({ places, observer, now = () => performance.now() }: PageStoreOptions) {
+  constructor({
+    places,
+    observer,
+    now = () => performance.now(),
+    readMs = LIMITS.pageReadMs,
+  }: PageStoreOptions) {
+    this.#readMs = readMs;
     this.#shelves = places.map((place) => ({
       place,
       waiting: [],
@@ -74,14 +81,23 @@ export class PageStore {
     return first === undefined || this.#holds(first, key);
   }
 
-  /** Fills `views` with the page's payload; null = a miss, which has been told. Promotion is the caller's (`put`). */
-  async read(tier: PageTier, key: bigint, views: readonly Uint8Array[]): Promise<PageFacts | null> {
+  /**
+   * Fills `views` with the page's payload; null = a miss, which has been told. `late` = the tier did not answer in time: it may still
+   * write into the views, which must not be used again. Promotion is the caller's (`put`).
+   */
+  async read(tier: PageTier, key: bigint, views: readonly Uint8Array[]): Promise<PageFacts | 'late' | null> {
     const shelf = this.#shelves.find(({ place }) => place.tier === tier);
     if (shelf === undefined || !this.#isOn(shelf)) return null;
-    const answer = await shelf.place.read(key, views).catch((error: Error) => {
+    const read = shelf.place.read(key, views).catch((error: Error) => {
       this.#fail(shelf, error);
       return 'failed' as const;
     });
+    const answer = await this.#inTime(read);
+    if (answer === 'late') {
+      this.#fail(shelf, new Error(`no page within ${this.#readMs} ms`));
+      this.#observer.missed(tier, [key], 'failed');
+      return 'late';
+    }
     if (typeof answer !== 'string') return answer;
     if (shelf.bad.size >= BAD_MAX) shelf.bad.clear();
     shelf.bad.add(key);
@@ -89,10 +105,10 @@ export class PageStore {
     return null;
   }
 
-  /** The pages were read for a request, or found in the engine's memory (`gpu`). */
-  used(tier: Tier, pages: readonly PageUse[]): void {
+  /** The pages were read, or found in the engine's memory (`gpu`); `isWarm` as in `PageObserver`. */
+  used(tier: Tier, pages: readonly PageUse[], isWarm: boolean): void {
     const uses = pages.map(({ key, priority, expiresAt }) => ({ key, priority, expiresAt }));
-    if (uses.length > 0) this.#observer.used(tier, uses);
+    if (uses.length > 0) this.#observer.used(tier, uses, isWarm);
   }
 
   /** Writes pages to every tier that lacks them; returns at once. The payloads must not change afterwards. */
@@ -118,10 +134,30 @@ export class PageStore {
     }
   }
 
-  async close(): Promise<void> {
-    for (const shelf of this.#shelves) shelf.waiting = [];
+  /** Waits for what is still to be written, but not for ever: a slow store loses the rest, and that is counted. */
+  async close(patienceMs: number = LIMITS.pageCloseMs): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    });
+    await Promise.race([this.settled(), late]);
+    clearTimeout(timer);
+    for (const shelf of this.#shelves) {
+      this.#drop(shelf, shelf.waiting.length);
+      shelf.waiting = [];
+    }
     await this.settled();
     await Promise.all(this.#shelves.map(({ place }) => place.close()));
+  }
+
+  async #inTime<Answer>(read: Promise<Answer>): Promise<Answer | 'late'> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), this.#readMs);
+    });
+    const answer = await Promise.race([read, late]);
+    clearTimeout(timer);
+    return answer;
   }
 
   #holds(shelf: Shelf, key: bigint): boolean {
@@ -135,11 +171,15 @@ export class PageStore {
   #enqueue(shelf: Shelf, page: Page): void {
     if (!this.#isOn(shelf)) return;
     if (shelf.waitingBytes + page.payload.length > LIMITS.pageQueueBytes) {
-      this.dropped++;
+      this.#drop(shelf, 1);
       return;
     }
     shelf.waiting.push(page);
     shelf.waitingBytes += page.payload.length;
+  }
+
+  #drop(shelf: Shelf, pages: number): void {
+    if (pages > 0) this.#observer.dropped(shelf.place.tier, pages);
   }
 
   #pump(shelf: Shelf): void {
@@ -170,6 +210,7 @@ export class PageStore {
   #fail(shelf: Shelf, error: Error): void {
     shelf.offUntil = this.#now() + RETRY_MS;
     shelf.isFaulty = true;
+    this.#drop(shelf, shelf.waiting.length);
     shelf.waiting = [];
     shelf.waitingBytes = 0;
     this.#observer.fault(shelf.place.tier, error.message);

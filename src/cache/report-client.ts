@@ -30,8 +30,12 @@ export class ReportClient implements PageObserver {
     this.#send({ type: 'stored', tier, pages: [...pages] });
   }
 
-  used(tier: Tier, pages: readonly PageUse[]): void {
-    this.#send({ type: 'used', tier, pages: [...pages] });
+  used(tier: Tier, pages: readonly PageUse[], isWarm: boolean): void {
+    this.#send({ type: 'used', tier, pages: [...pages], isWarm });
+  }
+
+  dropped(tier: PageTier, pages: number): void {
+    this.#send({ type: 'dropped', tier, pages });
   }
 
   missed(tier: PageTier, keys: readonly bigint[], why: ReadMiss): void {

@@ -9,7 +9,8 @@ import type { PageFacts, PageTier, PageUse, ReadMiss } from './types.js';
 export type Report =
   | { type: 'hello'; worker: string; namespace: string; pageBytes: number; pageTokens: number }
   | { type: 'stored'; tier: PageTier; pages: PageFacts[] }
-  | { type: 'used'; tier: Tier; pages: PageUse[] }
+  | { type: 'used'; tier: Tier; pages: PageUse[]; isWarm: boolean }
+  | { type: 'dropped'; tier: PageTier; pages: number }
   | { type: 'missed'; tier: PageTier; keys: bigint[]; why: ReadMiss }
   | { type: 'fault'; tier: PageTier; message: string | null };
 
@@ -38,6 +39,8 @@ export function decodeReport(line: string): Report | null {
       return keys === null || !MISSES.has(value['why'])
         ? null
         : { type: 'missed', tier, keys, why: value['why'] as ReadMiss };
+    case 'dropped':
+      return isCount(value['pages']) ? { type: 'dropped', tier, pages: value['pages'] } : null;
     case 'fault': {
       const message = value['message'];
       return message === null || typeof message === 'string' ? { type: 'fault', tier, message } : null;
@@ -49,11 +52,9 @@ export function decodeReport(line: string): Report | null {
 
 function hello(value: Record<string, unknown>): Report | null {
   const { worker, namespace, pageBytes, pageTokens } = value;
-  const isWhole = (number: unknown): number is number =>
-    Number.isSafeInteger(number) && (number as number) > 0;
   if (typeof worker !== 'string' || typeof namespace !== 'string' || !/^[0-9a-f]{32}$/.test(namespace))
     return null;
-  return isWhole(pageBytes) && isWhole(pageTokens)
+  return isCount(pageBytes) && isCount(pageTokens)
     ? { type: 'hello', worker, namespace, pageBytes, pageTokens }
     : null;
 }
@@ -62,7 +63,17 @@ function used(value: Record<string, unknown>): Report | null {
   const tier = value['tier'];
   if (tier !== 'gpu' && !TIERS.has(tier)) return null;
   const pages = Array.isArray(value['pages']) ? value['pages'].map(use) : [null];
-  return pages.includes(null) ? null : { type: 'used', tier: tier as Tier, pages: pages as PageUse[] };
+  if (pages.includes(null)) return null;
+  return {
+    type: 'used',
+    tier: tier as Tier,
+    pages: pages as PageUse[],
+    isWarm: value['isWarm'] === true,
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
 function use(value: unknown): PageUse | null {

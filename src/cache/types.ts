@@ -51,8 +51,13 @@ export interface PagePlace {
 /** Told by a worker of what it does with pages. */
 export interface PageObserver {
   stored(tier: PageTier, pages: readonly PageFacts[]): void;
-  /** Read for a request, in chain order: from a tier, or found in the engine's own memory (`gpu`). */
-  used(tier: Tier, pages: readonly PageUse[]): void;
+  /**
+   * Read, in chain order: from a tier, or found in the engine's own memory (`gpu`). `isWarm` = ahead of any request, which is no
+   * hit of anybody's.
+   */
+  used(tier: Tier, pages: readonly PageUse[], isWarm: boolean): void;
+  /** Pages a tier was too slow to be given. */
+  dropped(tier: PageTier, pages: number): void;
   /** Expected but not there, or not what it should be. */
   missed(tier: PageTier, keys: readonly bigint[], why: ReadMiss): void;
   /** A tier failed (`message`), or works again (null). */

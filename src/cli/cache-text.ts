@@ -45,9 +45,23 @@ function tierLines(tier: TierSnapshot, cached: number): string[] {
   const classes = Object.entries(tier.classes ?? {}).map(([name, count]) => `${name}: ${count}`);
   return [
     line,
+    ...(isEngine ? [] : [flowLine(tier)]),
     ...(classes.length === 0 ? [] : [`        pages by priority  ${classes.join(', ')}`]),
     ...(tier.fault ? [`        NOT IN USE: ${tier.fault}`] : []),
   ];
+}
+
+function flowLine({ rates = { readBytes: 0, writtenBytes: 0 }, oldestMs, dropped }: TierSnapshot): string {
+  return [
+    `        now ${bytes(rates.readBytes)}/s read, ${bytes(rates.writtenBytes)}/s written`,
+    ...(oldestMs === null || oldestMs === undefined ? [] : [`longest unused ${ago(oldestMs)}`]),
+    ...(dropped ? [`${dropped} pages not written: too slow`] : []),
+  ].join(', ');
+}
+
+function ago(ms: number): string {
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
 }
 
 /** Beside everything above: no figure of requests counts it. */

@@ -1,7 +1,7 @@
 /** One wire API: how a body becomes a common request, and how events and errors become bytes again. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { DynamoError } from '../errors.js';
-import type { CommonRequest, DialectName, Message, StreamEvent } from '../request/types.js';
+import type { CommonRequest, DialectName, Message, StreamEvent, Usage } from '../request/types.js';
 
 export interface DecodeContext {
   requestId: string;
@@ -36,6 +36,8 @@ export interface EncodeContext {
   now?: () => number;
   /** Prompt tokens as counted by our own tokenizer, for usage sent before the engine's. */
   promptTokens: number;
+  /** Computed prompt tokens that were marked to be kept, for up to five minutes and for longer; absent = none was marked. */
+  cacheWrites?: (usage: Usage) => { short: number; long: number };
   /** `nvext` block for the final message when the client asked for extra fields; undefined otherwise. */
   nvext?: () => Record<string, unknown>;
   /** Takes the finished answer of a Responses request. Called at most once. */

@@ -61,6 +61,8 @@ export interface EngineAdapter {
   readonly answersWhole?: boolean;
   /** Body field for how long ranges of the prompt are worth keeping (`RetentionSpan[]`); absent = the engine decides. */
   readonly retentionField?: string;
+  /** Body field that says that a prompt is computed ahead of any request, so that what it reads is no hit; absent = none. */
+  readonly warmField?: string;
   /** Prometheus names of the figures we scrape. */
   readonly metrics: MetricNames;
 }

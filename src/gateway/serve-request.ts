@@ -6,7 +6,9 @@ import { readHeader } from '../agents/read-header.js';
 import type { Dialect, EncodeContext } from '../dialects/types.js';
 import { DynamoError, toDynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { CommonRequest } from '../request/types.js';
+import type { PreparedPrompt } from '../prompt/types.js';
+import type { CommonRequest, Usage } from '../request/types.js';
+import { type CacheWrites, cacheWrites, hasMarks } from '../retention/cache-writes.js';
 import { annotationsOf } from './annotations.js';
 import type { BodyBytes } from './body-bytes.js';
 import { Client } from './client.js';
@@ -80,8 +82,7 @@ export async function serveExchange(
     meter.prepared();
     deps.onPrompt?.(incoming.request, prompt);
     const request = fitRequest(incoming.request, prompt, deps.served);
-    const promptTokens = prompt.tokens.length;
-    const context = encodeContext(exchange, { model, request, promptTokens, meter });
+    const context = encodeContext(exchange, { model, request, prompt, meter });
     const annotations = annotationsOf(request, prompt, room.warn);
     reply = exchange.reply({ dialect, request, context, annotations });
     const job = { request, prompt, reply, meter, deps, warming: room.warming, signal: client.signal };
@@ -127,18 +128,26 @@ function settle(meter: RequestMeter, error: DynamoError): void {
 
 function encodeContext(
   exchange: Exchange,
-  facts: { model: string; request: CommonRequest; promptTokens: number; meter: RequestMeter },
+  facts: { model: string; request: CommonRequest; prompt: PreparedPrompt; meter: RequestMeter },
 ): EncodeContext {
-  const { model, request, promptTokens, meter } = facts;
+  const { model, request, prompt, meter } = facts;
   const { extraFields } = request.hints;
   return {
     model,
     created: unixSeconds(),
     now: unixSeconds,
-    promptTokens,
+    promptTokens: prompt.tokens.length,
+    ...(hasMarks(request) ? { cacheWrites: (usage) => writesOf(request, prompt, usage) } : {}),
     ...(extraFields.length === 0 ? {} : { nvext: () => meter.extension(extraFields) }),
     keep: (kept) => exchange.responses.put(kept),
   };
+}
+
+/** Where a mark ends is exact for prompts that are looked through in a few milliseconds, and by share of the text beyond. */
+function writesOf(request: CommonRequest, prompt: PreparedPrompt, usage: Usage): CacheWrites {
+  const isShort = usage.promptTokens <= LIMITS.regionTallyTokens;
+  const regions = isShort ? prompt.regions : (prompt.roughRegions?.() ?? prompt.regions);
+  return cacheWrites(request, regions, usage);
 }
 
 function unixSeconds(): number {

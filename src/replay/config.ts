@@ -5,6 +5,11 @@ import type { Policy } from '../router/types.js';
 
 export type Retention = 'lru' | 'selective';
 
+export interface ReplayTier {
+  blocks: number;
+  msPerBlock: number;
+}
+
 export interface ReplayConfig {
   workers: number;
   /** KV blocks per worker. */
@@ -13,6 +18,8 @@ export interface ReplayConfig {
   retention: Retention;
   seed: number;
   timing: PassTiming;
+  /** Memory of the host below all workers; absent = none. */
+  tier?: ReplayTier;
   settings?: Partial<RouterSettings>;
   /** Factor on each worker's pass time, by worker; missing = 1. */
   slowness?: readonly number[];

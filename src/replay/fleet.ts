@@ -6,6 +6,7 @@ import type { Clock } from '../router/clock.js';
 import type { Router } from '../router/router.js';
 import type { ReplayConfig } from './config.js';
 import { engineHashes, localHashes } from './hashes.js';
+import { HostTier } from './host-tier.js';
 import { SimHost } from './sim-host.js';
 import type { Turn } from './types.js';
 
@@ -20,6 +21,7 @@ export const workerName = (index: number): string => `w${index}`;
 
 export class Fleet {
   readonly hosts: SimHost[];
+  readonly #tier: HostTier | null;
   readonly #nextUse = new NextUseBook<number>();
   /** Worker each conversation's last request went to, and that request's blocks. */
   readonly #homes = new Map<number, { worker: number; blocks: Int32Array }>();
@@ -30,6 +32,8 @@ export class Fleet {
   constructor({ clock, router, config, blockTokens }: FleetOptions) {
     this.#clock = clock;
     this.#isSelective = config.retention === 'selective';
+    const tier = this.#hostTier(config, router);
+    this.#tier = tier;
     this.hosts = Array.from({ length: config.workers }, (_, index) => {
       const id = workerName(index);
       const feed = router.feedSink(id);
@@ -39,6 +43,9 @@ export class Fleet {
         timing: slowed(config.timing, config.slowness?.[index] ?? 1),
         byPriority: config.enginePriorities === true,
         order: this.#isSelective ? nextUseOrder(this.#nextUseOn(index)) : lruOrder(),
+        ...(tier === null
+          ? {}
+          : { tierBlocks: (request, blocks, from) => tier.read(blocks, from, request.session) }),
         sink: {
           stored: (parent, blocks) =>
             feed.stored(
@@ -64,6 +71,7 @@ export class Fleet {
       const { pool } = (this.hosts[before.worker] as SimHost).worker;
       for (let at = commonPrefix(before.blocks, turn.blocks); at < before.blocks.length; at++) {
         pool.relist(before.blocks[at] as number, session, GARBAGE_LIST);
+        this.#tier?.abandon(before.blocks[at] as number, session);
       }
     }
     this.#homes.set(session, { worker, blocks: turn.blocks });
@@ -71,8 +79,23 @@ export class Fleet {
     this.#nextUse.started(session, this.#clock.now());
   }
 
-  ended(session: number): void {
+  ended(session: number, turn: Turn): void {
     if (session >= 0) this.#nextUse.ended(session, this.#clock.now());
+    this.#tier?.store(turn.blocks, session, this.#clock.now());
+  }
+
+  #hostTier({ tier, workers }: ReplayConfig, router: Router): HostTier | null {
+    if (tier === undefined) return null;
+    const remaining = (session: number, now: number) => ({
+      ms: this.#nextUse.remaining(session, now),
+      isTagged: this.#tagged.has(session),
+    });
+    return new HostTier({
+      ...tier,
+      order: this.#isSelective ? nextUseOrder({ remaining }) : lruOrder(),
+      router,
+      workers: Array.from({ length: workers }, (_, index) => workerName(index)),
+    });
   }
 
   #nextUseOn(worker: number) {

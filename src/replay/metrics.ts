@@ -43,6 +43,11 @@ export interface ReplayFigures {
   preemptions: number;
   /** Requests of a conversation that went to another worker than the one before. */
   moves: number;
+  /**
+   * Of the turns that go on with a conversation, those that found all of it that could be found; null without any. With
+   * `--max-pause 30` the pauses between are tool calls of at most half a minute.
+   */
+  survived: number | null;
 }
 
 export function figuresOf(workload: Workload, run: ReplayRun): ReplayFigures {
@@ -51,6 +56,7 @@ export function figuresOf(workload: Workload, run: ReplayRun): ReplayFigures {
   const done = turns.flatMap((_, index) => (Number.isNaN(samples.endMs[index]) ? [] : [index]));
   const promptTokens = sum(done, (index) => turnAt(workload, index).promptTokens);
   const cachedTokens = sum(done, (index) => samples.cachedTokens[index] as number);
+  const tierTokens = sum(done, (index) => samples.tierTokens[index] as number);
   const reachable = sum(done, (index) => samples.reachableTokens[index] as number);
   const priorities = [...new Set(done.map((index) => turnAt(workload, index).priority))].sort(
     (a, b) => a - b,
@@ -73,7 +79,11 @@ export function figuresOf(workload: Workload, run: ReplayRun): ReplayFigures {
       }),
     ),
     byKind: kinds(workload, samples, done),
-    tiers: [{ name: 'gpu', hitTokens: cachedTokens }],
+    tiers: [
+      { name: 'gpu', hitTokens: cachedTokens - tierTokens },
+      ...(tierTokens === 0 ? [] : [{ name: 'cpu', hitTokens: tierTokens }]),
+    ],
+    survived: survived(workload, samples, done),
     workers: run.busyMs.map((busyMs, worker) => {
       const own = done.filter((index) => samples.worker[index] === worker);
       return {
@@ -150,6 +160,14 @@ function moves(workload: Workload, samples: Samples, indices: readonly number[])
     homes.set(session, worker);
   }
   return count;
+}
+
+function survived(workload: Workload, samples: Samples, indices: readonly number[]): number | null {
+  const later = indices.filter((index) => turnAt(workload, index).after.length > 0);
+  const whole = later.filter(
+    (index) => (samples.cachedTokens[index] as number) >= (samples.reachableTokens[index] as number),
+  );
+  return later.length === 0 ? null : whole.length / later.length;
 }
 
 const turnAt = (workload: Workload, index: number): Turn => workload.turns[index] as Turn;

@@ -34,6 +34,7 @@ export async function replay(plan: ReplayPlan): Promise<ReplayReport[]> {
       config: {
         workers: config.workers,
         blocks: config.blocks,
+        tierBlocks: config.tier?.blocks ?? 0,
         blockSize: workload.blockTokens,
         router: name,
         retention,

@@ -6,6 +6,8 @@ import type { ReplayFigures } from './metrics.js';
 export interface ReportConfig {
   workers: number;
   blocks: number;
+  /** Blocks of the host's memory below all workers. */
+  tierBlocks: number;
   blockSize: number;
   router: string;
   retention: string;
@@ -50,6 +52,9 @@ function headLines({
   return [
     `trace      ${trace.format}, ${count(requests)} requests${conversations}, ${count(promptTokens)} prompt tokens`,
     `workers    ${config.workers} × ${count(config.blocks)} blocks of ${config.blockSize} tokens${share}`,
+    ...(config.tierBlocks === 0
+      ? []
+      : [`tier       host memory of ${count(config.tierBlocks)} blocks, shared`]),
     ...(config.workerSpeed === null ? [] : [`speeds     ${config.workerSpeed.join(', ')}`]),
     `simulated  ${config.hardware}; seed ${config.seed}; nothing was computed`,
     `reachable  ${percent(figures.hitRateReachable)} of prompt tokens, with one endless cache`,
@@ -65,6 +70,16 @@ function runLines(report: ReplayReport): string[] {
   const lines = [
     `router     ${report.config.router}, retention ${report.config.retention}`,
     `hits       ${percent(report.hitRate)} of prompt tokens, ${report.readWriteRatio.toFixed(2)} read per token computed`,
+    ...(report.tiers.length < 2 || report.promptTokens === 0
+      ? []
+      : [
+          `tiers      ${report.tiers.map(({ name, hitTokens }) => `${name} ${percent(hitTokens / report.promptTokens)}`).join(', ')}`,
+        ]),
+    ...(report.survived === null
+      ? []
+      : [
+          `contexts   ${percent(report.survived)} of the turns that go on with a conversation found all of it`,
+        ]),
     `makespan   ${duration(report.makespanS * 1000)}, longest wait ${duration(report.longestWaitS * 1000)}`,
     ...(fairness === null ? [] : [`sessions   ${fairnessText(fairness)}, ${count(report.moves)} moves`]),
     '',

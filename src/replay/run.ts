@@ -164,6 +164,7 @@ class Run {
       {
         admitted: (entry) => {
           this.#samples.admittedMs[index] = this.#clock.now();
+          this.#samples.tierTokens[index] = entry.tierTokens;
           this.#samples.cachedTokens[index] = (entry.cachedTokens ?? 0) + entry.tierTokens;
         },
         firstToken: () => {
@@ -182,11 +183,12 @@ class Run {
   ): void {
     const now = this.#clock.now();
     const samples = this.#samples;
+    const turn = this.#workload.turns[index] as Turn;
     const { promptTokens, outputTokens } = entry.request;
     // An answer of one token ends with the pass that starts it.
     if (Number.isNaN(samples.firstTokenMs[index])) samples.firstTokenMs[index] = now;
     samples.endMs[index] = now;
-    this.#fleet.ended(session);
+    this.#fleet.ended(session, turn);
     placement.finish({
       requestId: entry.request.id,
       worker: placement.worker,

@@ -8,6 +8,8 @@ export class Samples {
   readonly endMs: Float64Array;
   /** Prompt tokens read from memory, of any tier. */
   readonly cachedTokens: Float64Array;
+  /** Of them, read from below the workers' own memory. */
+  readonly tierTokens: Float64Array;
   /** Prompt tokens an endless cache over all workers would have given. */
   readonly reachableTokens: Float64Array;
   /** Worker, -1 when it was refused. */
@@ -22,6 +24,7 @@ export class Samples {
     this.firstTokenMs = column();
     this.endMs = column();
     this.cachedTokens = new Float64Array(turns.length);
+    this.tierTokens = new Float64Array(turns.length);
     this.reachableTokens = new Float64Array(turns.length);
     this.worker = new Int16Array(turns.length).fill(-1);
   }

@@ -1,12 +1,13 @@
 /** From the flags of `dynamo replay` to runs. */
 import type { Paths } from '../cli/paths.js';
-import { simulatedShape } from '../engines/simulator/plan-timing.js';
+import { rooflineFacts, simulatedShape } from '../engines/simulator/plan-timing.js';
 import { mockTiming } from '../engines/simulator/timing.js';
 import { DynamoError } from '../errors.js';
 import type { Retention } from '../replay/config.js';
 import { readWorkload } from '../replay/read.js';
 import type { ReplayPlan } from '../replay/replay.js';
 import { policyMaker } from '../router/policies/load-policy.js';
+import { KV_BYTES_PER_TOKEN, replayTier } from './replay-tier.js';
 import { resolvePlan } from './resolve-plan.js';
 import { routerName } from './routing.js';
 import { readStackSettings } from './stack-settings.js';
@@ -19,6 +20,7 @@ export interface ReplayWish {
   blocks?: number | undefined;
   'block-size': number;
   'trace-block-size'?: number | undefined;
+  tiers?: string | undefined;
   recipe?: string | undefined;
   hardware?: string | undefined;
   stagger: number;
@@ -58,7 +60,10 @@ export async function planReplay(
     maxDelayMs: wish['max-pause'] === 0 ? Number.POSITIVE_INFINITY : wish['max-pause'] * 1000,
   });
   const workers = wish.workers ?? shape.workers;
+  const { kvBytesPerToken } = shape;
   const planned = shape.kvTokens === null ? BLOCKS : Math.max(1, Math.floor(shape.kvTokens / blockTokens));
+  const blocks = wish.blocks ?? planned;
+  const tier = replayTier(wish.tiers, { blocks: workers * blocks, blockTokens, kvBytesPerToken });
   return {
     workload,
     files,
@@ -67,7 +72,8 @@ export async function planReplay(
     hardware: shape.description,
     config: {
       workers,
-      blocks: wish.blocks ?? planned,
+      blocks,
+      ...(tier === undefined ? {} : { tier }),
       seed: wish.seed,
       timing: shape.timing,
       settings,
@@ -92,11 +98,18 @@ async function shapeOf(wish: ReplayWish, paths: Paths) {
     return {
       timing: mockTiming(),
       kvTokens: null,
+      kvBytesPerToken: KV_BYTES_PER_TOKEN,
       workers: WORKERS,
       description: "timing of NVIDIA Dynamo's mock engine",
       recipe: null,
     };
   }
   const resolved = await resolvePlan({ recipe: wish.recipe, hardware: wish.hardware, set: {} }, paths);
-  return { ...simulatedShape(resolved.recipe, resolved.plan, resolved.host), recipe: resolved.plan.recipe };
+  const { recipe, plan, host } = resolved;
+  const kvBytes = rooflineFacts(recipe, plan, host).kvBytesPerToken;
+  return {
+    ...simulatedShape(recipe, plan, host),
+    kvBytesPerToken: kvBytes === 0 ? KV_BYTES_PER_TOKEN : kvBytes,
+    recipe: plan.recipe,
+  };
 }

@@ -98,7 +98,7 @@ export class Stack {
     this.#books.eventLoop.restart();
     this.#bus.emit({ type: 'stack.state', state: 'ready' });
     // An attached engine may be down while the stack is up.
-    this.#judge(workers);
+    this.#judge();
     return Math.round(performance.now() - startedAt);
   }
 
@@ -151,6 +151,7 @@ export class Stack {
       router,
       workers,
       emit,
+      onHealth: () => this.#judge(),
     });
     await tiers.open();
     this.#tiers = tiers;
@@ -226,7 +227,7 @@ export class Stack {
         running: (worker) => router.bookedLoad(worker).requests,
         drain: (worker) => {
           workers.drain(worker);
-          this.#judge(workers);
+          this.#judge();
         },
         replace: async (worker) => await this.#supervisor?.restart(worker),
       },
@@ -241,7 +242,7 @@ export class Stack {
       onState: (worker, state, facts) => {
         workers.onState(worker, state);
         this.#writeState();
-        this.#judge(workers);
+        this.#judge();
         this.#options.report({
           type: 'worker',
           worker,
@@ -261,16 +262,16 @@ export class Stack {
     await this.#supervisor.start();
   }
 
-  /** Degraded as soon as one worker does not serve; ready again when all do. */
-  #judge(workers: WorkerSet): void {
+  /** Degraded as soon as one worker does not serve or a tier has stepped aside; ready again when all is well. */
+  #judge(): void {
     if (!this.#isReady) return;
-    const missing = workers.missing();
-    const state = missing.length === 0 ? 'ready' : 'degraded';
-    this.#bus.emit({
-      type: 'stack.state',
-      state,
-      ...(missing.length === 0 ? {} : { reason: `not serving: ${missing.join(', ')}` }),
-    });
+    const missing = this.#workers?.missing() ?? [];
+    const reasons = [
+      ...(missing.length === 0 ? [] : [`not serving: ${missing.join(', ')}`]),
+      ...(this.#tiers?.faults() ?? []),
+    ];
+    const reason = reasons.length === 0 ? {} : { reason: reasons.join('; ') };
+    this.#bus.emit({ type: 'stack.state', state: reasons.length === 0 ? 'ready' : 'degraded', ...reason });
   }
 
   #writeState(): void {

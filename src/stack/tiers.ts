@@ -16,6 +16,8 @@ import type { Router } from '../router/router.js';
 import type { TelemetryEvent } from '../telemetry/types.js';
 
 const STATS_MS = 1_000;
+/** What a stack that is killed loses of its list is read from the pages themselves. */
+const REMEMBER_MS = 60_000;
 
 export interface StackTiersOptions {
   tiers: TierPlan[];
@@ -23,6 +25,8 @@ export interface StackTiersOptions {
   router: Router;
   workers: string[];
   emit(event: TelemetryEvent): void;
+  /** A tier failed or works again. */
+  onHealth(): void;
 }
 
 export class StackTiers {
@@ -33,6 +37,7 @@ export class StackTiers {
   /** Reports that came while the catalogue was reading the folders. */
   #early: PageReport[] | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #remembering: NodeJS.Timeout | undefined;
   readonly #places: PagePlace[] = [];
 
   constructor(options: StackTiersOptions) {
@@ -45,11 +50,20 @@ export class StackTiers {
     this.#server = await listenReports(this.#options.socket, (report) => this.#onReport(report), warn);
     this.#timer = setInterval(() => this.#report(), STATS_MS);
     this.#timer.unref();
+    this.#remembering = setInterval(() => void this.#catalogue?.remember(), REMEMBER_MS);
+    this.#remembering.unref();
   }
 
   /** A worker's part of the index was dropped: it can still read what lies in the tiers. */
   announce(): void {
     this.#catalogue?.announceAll();
+  }
+
+  /** What is wrong with tiers now, in words. */
+  faults(): string[] {
+    return this.figures().flatMap(({ name, fault }) =>
+      fault === null ? [] : [`the ${name} tier: ${fault}`],
+    );
   }
 
   figures(): TierFigures[] {
@@ -63,7 +77,9 @@ export class StackTiers {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#remembering);
     await this.#server?.close();
+    await this.#catalogue?.remember();
     await Promise.all(this.#places.map((place) => place.close()));
   }
 
@@ -74,6 +90,7 @@ export class StackTiers {
     }
     if (this.#early !== null) this.#early.push(report);
     else if (this.#catalogue !== null) apply(this.#catalogue, report);
+    if (report.type === 'fault') this.#options.onHealth();
   }
 
   async #hello({
@@ -149,7 +166,8 @@ type PageReport = Exclude<Report, { type: 'hello' }>;
 
 function apply(catalogue: Catalogue, report: PageReport): void {
   if (report.type === 'stored') catalogue.stored(report.tier, report.pages);
-  else if (report.type === 'used') catalogue.used(report.tier, report.pages);
+  else if (report.type === 'used') catalogue.used(report.tier, report.pages, report.isWarm);
+  else if (report.type === 'dropped') catalogue.dropped(report.tier, report.pages);
   else if (report.type === 'missed') catalogue.missed(report.tier, report.keys, report.why);
   else catalogue.fault(report.tier, report.message);
 }

@@ -27,7 +27,10 @@ export function warmSettings(plan: Plan, { share, nextTurn }: WarmChoice): WarmS
     headStart: HEAD_START_TOKENS,
     // One core computes everything: beside a running answer each prompt would slow it to half.
     needsIdle: plan.engine === 'embedded',
-    fields: (worker) => priorityField(adapter, LOWEST, attached.get(worker)),
+    fields: (worker) => ({
+      ...priorityField(adapter, LOWEST, attached.get(worker)),
+      ...(adapter.warmField === undefined ? {} : { [adapter.warmField]: true }),
+    }),
     ...(adapter.retentionField === undefined ? {} : { retentionField: adapter.retentionField }),
   };
 }

@@ -24,13 +24,17 @@ export interface TierSnapshot {
   readBytes: number;
   writtenBytes: number;
   evicted: number;
-  /** Bytes a second over the last ten seconds. */
-  rates?: { readBytes: number; writtenBytes: number };
   /** Pages that stayed as long as was promised, and those that had to go before. */
   promisesKept?: number;
   promisesBroken?: number;
   /** Reads that found no page, or a wrong one. */
   misses?: number;
+  /** Pages it was too slow to be given. */
+  dropped?: number;
+  /** Milliseconds since the page that has not been used for longest was; null without pages. */
+  oldestMs?: number | null;
+  /** Bytes a second over the last ten seconds. */
+  rates?: { readBytes: number; writtenBytes: number };
   /** Why the tier is not used just now; null when it works. */
   fault?: string | null;
   /** Pages per retention priority, those with a running promise as `promised`. */

@@ -16,13 +16,9 @@ function rig() {
     },
     removed: (tier, keys) => index.remove(lane, tier, keys),
   });
-  const out = new Uint32Array(256);
   const held = (pages: readonly PageFacts[]) => {
-    index.match(
-      BigUint64Array.from(pages, ({ localHash }) => localHash),
-      out,
-    );
-    return { cpu: out[lane * 4 + 1]!, disk: out[lane * 4 + 2]! };
+    index.match(BigUint64Array.from(pages, ({ localHash }) => localHash));
+    return { cpu: index.answer[lane * 4 + 1]!, disk: index.answer[lane * 4 + 2]! };
   };
   return { announcer, refused, held };
 }

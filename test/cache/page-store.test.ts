@@ -1,22 +1,35 @@
 /** Pages through real folders, tiers that fail, and what is told of it. */
-import { chmodSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
 import { DirectoryPlace } from '../../src/cache/directory-place.js';
-import { keyText } from '../../src/cache/page-format.js';
+import { decodeManifest, encodeManifest } from '../../src/cache/manifest.js';
+import { factsOf, keyText } from '../../src/cache/page-format.js';
 import { PageStore } from '../../src/cache/page-store.js';
 import type { Page, PageFacts, PagePlace, PageTier } from '../../src/cache/types.js';
 import { folder, NAMESPACE, page } from './pages.js';
 
-function rig(places: PagePlace[]) {
+function rig(places: PagePlace[], readMs = 10_000) {
   const told: string[] = [];
   let now = 0;
   const store = new PageStore({
     places,
+    readMs,
     now: () => now,
     observer: {
       stored: (tier, pages) => told.push(`stored ${tier} ${pages.map(({ key }) => key)}`),
       used: (tier, pages) => told.push(`used ${tier} ${pages.map(({ key }) => key)}`),
+      dropped: (tier, pages) => told.push(`dropped ${tier} ${pages}`),
       missed: (tier, keys, why) => told.push(`missed ${tier} ${keys} ${why}`),
       fault: (tier, message) => told.push(`fault ${tier} ${message}`),
     },
@@ -35,10 +48,11 @@ const place = (tier: PageTier, dir: string): DirectoryPlace =>
 const fileOf = (dir: string, key: bigint): string =>
   path.join(dir, NAMESPACE, keyText(key).slice(0, 2), `${keyText(key)}.page`);
 
-async function read(store: PageStore, tier: PageTier, one: Page): Promise<PageFacts | null> {
+async function read(store: PageStore, tier: PageTier, one: Page): Promise<PageFacts | 'late' | null> {
   const views = [new Uint8Array(100), new Uint8Array(156)];
   const found = await store.read(tier, one.key, views);
-  if (found !== null) expect(Buffer.concat(views).equals(Buffer.from(one.payload))).toBe(true);
+  if (found !== null && found !== 'late')
+    expect(Buffer.concat(views).equals(Buffer.from(one.payload))).toBe(true);
   return found;
 }
 
@@ -174,15 +188,122 @@ describe('a tier that fails', () => {
       await gate;
       return true;
     };
-    const { store } = rig([broken]);
+    const { store, told } = rig([broken]);
     const large = new Uint8Array(32 * 1024 * 1024);
     store.put(Array.from({ length: 14 }, (_, at) => page(BigInt(at), { payload: large })));
     // Six wait at most (192 MiB); four of them are taken out at once when writing starts.
-    expect(store.dropped).toBe(8);
+    expect(told).toEqual(Array.from({ length: 8 }, () => 'dropped disk 1'));
     release();
     await store.settled();
   });
+
+  it('whose folder was replaced by something else is told', async () => {
+    const dir = folder();
+    const { store, told } = rig([place('disk', dir)]);
+    rmSync(path.join(dir, NAMESPACE), { recursive: true });
+    writeFileSync(path.join(dir, NAMESPACE), '');
+    store.put([page(1n)]);
+    await store.settled();
+    expect(told[0]).toMatch(/^fault disk ENOTDIR/);
+  });
+
+  it('that does not answer steps aside, and its memory is not used again', async () => {
+    const broken = new Broken();
+    broken.written = [1n];
+    broken.read = () => new Promise(() => {});
+    const { store, told } = rig([broken], 5);
+    expect(store.locate([1n], 0)).toEqual(['disk']);
+    expect(await read(store, 'disk', page(1n))).toBe('late');
+    expect(told).toEqual(['fault disk no page within 5 ms', 'missed disk 1 failed']);
+    expect(store.locate([1n], 0)).toEqual([]);
+  });
+
+  it('is given what still waits when the worker stops, for as long as that may take', async () => {
+    const dir = folder();
+    const { store } = rig([place('disk', dir)]);
+    store.put(Array.from({ length: 40 }, (_, at) => page(BigInt(at))));
+    await store.close();
+    expect(readdirSync(path.join(dir, NAMESPACE, '00'))).toHaveLength(40);
+    const broken = new Broken();
+    let release = (): void => {};
+    const gate = new Promise<boolean>((resolve) => {
+      release = () => resolve(true);
+    });
+    broken.write = () => gate;
+    const slow = rig([broken]);
+    slow.store.put(Array.from({ length: 10 }, (_, at) => page(BigInt(at))));
+    const closed = slow.store.close(1);
+    await vi.waitFor(() => expect(slow.told).toEqual(['dropped disk 6']));
+    release();
+    await closed;
+  });
 });
+
+/** What a worker leaves that is killed while it writes. */
+it('a page that was never finished is none, and is cleared away', async () => {
+  const dir = folder();
+  const one = place('disk', dir);
+  await one.write(page(1n));
+  const left = `${fileOf(dir, 2n)}.abc-0.tmp`;
+  writeFileSync(left, readFileSync(fileOf(dir, 1n)).subarray(0, 600));
+  const { store } = rig([one]);
+  expect(store.locate([1n, 2n], 0)).toEqual(['disk']);
+  utimesSync(left, 0, 0);
+  expect(await scanned(one)).toEqual([1n]);
+  expect(existsSync(left)).toBe(false);
+});
+
+describe('a manifest', () => {
+  it('spares a scan opening what it knows, and is believed only of pages that are there', async () => {
+    const dir = folder();
+    const one = place('disk', dir);
+    for (const key of [1n, 2n, 3n]) await one.write(page(key));
+    await one.remember([page(1n, { priority: 90, expiresAt: 7 }), page(2n), page(8n)]);
+    // Known pages are not opened: the first is no page at all by now.
+    writeFileSync(fileOf(dir, 1n), 'spoilt');
+    rmSync(fileOf(dir, 2n));
+    const found = new Map<bigint, PageFacts>();
+    for await (const facts of place('disk', dir).scan()) found.set(facts.key, facts);
+    expect([...found.keys()].sort()).toEqual([1n, 3n]);
+    expect(found.get(1n)).toMatchObject({ priority: 90, expiresAt: 7 });
+  });
+
+  it('that is cut, altered or of another model is none', () => {
+    const bytes = encodeManifest([page(1n), page(2n, { parent: 1n, origin: 'decode' })], NAMESPACE);
+    expect([...decodeManifest(bytes, NAMESPACE).values()]).toEqual([
+      factsOf(page(1n)),
+      factsOf(page(2n, { parent: 1n, origin: 'decode' })),
+    ]);
+    expect(decodeManifest(bytes, 'f'.repeat(32)).size).toBe(0);
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.nat(7), (at, bit) => {
+        const spoilt = Buffer.from(bytes);
+        spoilt[at] = spoilt[at]! ^ (1 << bit);
+        expect(decodeManifest(spoilt, NAMESPACE).size).toBe(0);
+        expect(decodeManifest(bytes.subarray(0, at), NAMESPACE).size).toBe(0);
+      }),
+    );
+  });
+});
+
+/** Two stacks: each has a catalogue of its own, both remove. */
+it('two that share a folder see each other’s pages, and a page the other removed is a miss', async () => {
+  const dir = folder();
+  const [one, two] = [rig([place('disk', dir)]), rig([place('disk', dir)])];
+  one.store.put([page(1n), page(2n)]);
+  await one.store.settled();
+  expect(two.store.locate([1n, 2n], 0)).toEqual(['disk', 'disk']);
+  await place('disk', dir).remove(1n);
+  expect(await read(two.store, 'disk', page(1n))).toBeNull();
+  expect(two.told).toEqual(['missed disk 1 absent']);
+  expect(await read(two.store, 'disk', page(2n))).not.toBeNull();
+});
+
+async function scanned(one: DirectoryPlace): Promise<bigint[]> {
+  const keys: bigint[] = [];
+  for await (const { key } of one.scan()) keys.push(key);
+  return keys;
+}
 
 it('a scan gives every whole page and passes over what is none of ours', async () => {
   const dir = folder();

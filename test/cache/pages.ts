@@ -12,8 +12,8 @@ afterEach(() => {
   for (const dir of scratch.splice(0)) rmSync(dir, { recursive: true, force: true });
 });
 
-export function folder(): string {
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'dynamo-cache-'));
+export function folder(base: string = os.tmpdir()): string {
+  const dir = mkdtempSync(path.join(base, 'dynamo-cache-'));
   scratch.push(dir);
   return dir;
 }

@@ -9,7 +9,9 @@ import { chain, folder, NAMESPACE } from './pages.js';
 const REPORTS: Report[] = [
   { type: 'hello', worker: 'w0', namespace: NAMESPACE, pageBytes: 1_475_072, pageTokens: 64 },
   { type: 'stored', tier: 'cpu', pages: chain(2) },
-  { type: 'used', tier: 'gpu', pages: [{ key: 2n ** 64n - 1n, priority: 80, expiresAt: 5 }] },
+  { type: 'used', tier: 'gpu', pages: [{ key: 2n ** 64n - 1n, priority: 80, expiresAt: 5 }], isWarm: false },
+  { type: 'used', tier: 'disk', pages: [{ key: 1n, priority: 80, expiresAt: 5 }], isWarm: true },
+  { type: 'dropped', tier: 'disk', pages: 3 },
   { type: 'missed', tier: 'disk', keys: [1n, 2n], why: 'corrupt' },
   { type: 'fault', tier: 'remote', message: 'refused' },
   { type: 'fault', tier: 'remote', message: null },

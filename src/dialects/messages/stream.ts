@@ -188,7 +188,8 @@ export class MessagesStream implements StreamEncoder {
     const reason = this.#reason === 'stop' && this.#hasCall ? 'tool_use' : this.#reason;
     const { nvext, promptTokens } = this.#context;
     const delta = { stop_reason: messagesStopReason(reason), stop_sequence: this.#stopSequence };
-    const usage = this.#usage === null ? promptUsage(promptTokens) : messagesUsage(this.#usage);
+    const usage =
+      this.#usage === null ? promptUsage(promptTokens) : messagesUsage(this.#usage, this.#context);
     const extension = nvext === undefined ? {} : { nvext: nvext() };
     return (
       head +

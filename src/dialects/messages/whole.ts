@@ -23,7 +23,7 @@ export function encodeMessage(
     content: parts.map((part, index) => encodePart(part, index, request)),
     stop_reason: messagesStopReason(stopReasonOf(choice)),
     stop_sequence: choice.stopSequence,
-    usage: usage === null ? promptUsage(context.promptTokens) : messagesUsage(usage),
+    usage: usage === null ? promptUsage(context.promptTokens) : messagesUsage(usage, context),
     ...(context.nvext === undefined ? {} : { nvext: context.nvext() }),
   };
 }

@@ -8,7 +8,7 @@ import { capabilitiesOf, priorityFor } from '../capabilities.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { requantizeIfNeeded } from './core/requantize.js';
 import { classifyExit } from './exit-cause.js';
-import { CONTINUATION, TOKEN_IDS_FIELD } from './types.js';
+import { CONTINUATION, TOKEN_IDS_FIELD, WARM_FIELD } from './types.js';
 
 const SLOTS_DEFAULT = 4;
 
@@ -18,6 +18,7 @@ export const embeddedAdapter: EngineAdapter = {
   tokenIdsField: TOKEN_IDS_FIELD,
   continuation: CONTINUATION,
   retentionField: 'kv_retention',
+  warmField: WARM_FIELD,
   readyTimeoutMs: 60_000,
   metrics: capabilitiesOf('embedded').metrics,
   prepare,

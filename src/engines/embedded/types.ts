@@ -10,6 +10,9 @@ export const TOKEN_IDS_FIELD = 'prompt_token_ids';
 /** Body fields by which an answer is taken up by another worker, see `EngineAdapter.continuation`. */
 export const CONTINUATION = { idsField: 'stream_token_ids', continuedField: 'continued_token_ids' } as const;
 
+/** Body field of a prompt that is computed ahead of any request, see `EngineAdapter.warmField`. */
+export const WARM_FIELD = 'kv_warm';
+
 export interface CoreInfo {
   /** What answers: `llama.cpp`, or `simulator`. */
   engine: string;
@@ -88,6 +91,8 @@ export interface CoreJob {
   /** Tokens at which generation stops besides end-of-generation ones. */
   stopTokens?: ReadonlySet<number>;
   retention?: readonly RetentionSpan[];
+  /** Computed ahead of any request: what it reads is no hit. */
+  isWarm?: boolean;
   /** The prompt's prefix found in the cache, in tokens; called once, before the first token. */
   onStart(cachedTokens: number, byTier: CachedByTier): void;
   /** A token (never the end-of-generation one). */

@@ -31,7 +31,7 @@ export interface SimWorkerOptions {
   /** Waiting requests with a higher priority first (`--scheduling-policy priority`). */
   byPriority?: boolean;
   /** Blocks after `from` that a tier below can give back, and the milliseconds it takes. */
-  tierBlocks?(blocks: Int32Array, from: number): { count: number; ms: number };
+  tierBlocks?(request: SimRequest, blocks: Int32Array, from: number): { count: number; ms: number };
 }
 
 const PASS_TOKENS = 8_192;
@@ -220,7 +220,7 @@ export class SimWorker {
     for (const slot of hits) this.pool.reference(slot, request.session);
     entry.slots = [...hits];
     const readable = this.#readable(known);
-    const below = this.#options.tierBlocks?.(request.blocks.subarray(0, readable), hits.length);
+    const below = this.#options.tierBlocks?.(request, request.blocks.subarray(0, readable), hits.length);
     this.#reserve(entry, known, now);
     const { blockTokens } = this.#options;
     entry.computed = hits.length * blockTokens;

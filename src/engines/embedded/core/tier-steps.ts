@@ -12,11 +12,10 @@ import type { Device } from './types.js';
 
 /** Pause between looks at what another worker computes. */
 const LOOK_MS = 30;
-/** How long a job waits for another worker without progress, in units of its largest chunk's time, and at least. */
-const WAIT_CHUNKS = 4;
+/** How long a job waits for another worker without progress: times what computing until its next writing takes, and at least. */
+const WAIT_STEPS = 4;
 const WAIT_MS_MIN = 1_500;
-const CHUNK_BLOCKS = 4;
-/** New blocks that are written down together while a prompt is being computed. */
+/** New blocks that are written down together while a prompt is being computed, at least. */
 const SAVE_BLOCKS = 4;
 
 export interface TierStepsOptions {
@@ -43,7 +42,7 @@ export class TierSteps {
   admitted(task: Task, held: number): void {
     task.keys = this.#options.cache.keysOf(task.job.tokens, task.job.cacheSalt);
     task.saved = held / BLOCK_TOKENS;
-    if (held > 0) this.#options.tiers.found(this.#facts(task, 0));
+    if (held > 0) this.#options.tiers.found(this.#facts(task, 0), task.job.isWarm === true);
   }
 
   /** False when the job was set aside. */
@@ -71,7 +70,7 @@ export class TierSteps {
     const { tiers, cache } = this.#options;
     tiers.cost.computed(chunk.position, chunk.rows, chunk.ms);
     const complete = Math.floor(cache.length(task.slot!) / BLOCK_TOKENS);
-    if (chunk.isLast || complete - task.saved >= SAVE_BLOCKS) await this.save(task);
+    if (chunk.isLast || complete - task.saved >= saveStep(task.saved)) await this.save(task);
     if (chunk.isLast) this.ended(task);
   }
 
@@ -95,10 +94,9 @@ export class TierSteps {
   }
 
   #mayWait(task: Task, held: number): boolean {
-    const bound = Math.max(
-      WAIT_MS_MIN,
-      WAIT_CHUNKS * this.#options.tiers.cost.computeMs(held + task.waitingBlocks, CHUNK_BLOCKS),
-    );
+    const there = held + task.waitingBlocks;
+    const stepMs = this.#options.tiers.cost.computeMs(there, saveStep(there));
+    const bound = Math.max(WAIT_MS_MIN, WAIT_STEPS * stepMs);
     return task.waitingSince === null || performance.now() - task.waitingSince < bound;
   }
 
@@ -149,7 +147,7 @@ export class TierSteps {
       cache.append(slot, task.job.tokens.subarray(from, from + BLOCK_TOKENS), facts.origin);
       task.cached[tier] += BLOCK_TOKENS;
     }
-    tiers.finish(loaded, held, this.#facts(task, held));
+    tiers.finish(loaded, { held, blocks: this.#facts(task, held), isWarm: task.job.isWarm === true });
     task.saved = total;
     publish();
   }
@@ -164,6 +162,11 @@ export class TierSteps {
       ...blockRetention(task.job, first + index, block.origin, now),
     }));
   }
+}
+
+/** Every writing reads the whole slot, so the pauses between grow with it: in all that is three times what is written. */
+function saveStep(saved: number): number {
+  return Math.max(SAVE_BLOCKS, Math.floor(saved / 2));
 }
 
 type BlockFactsTiers = Parameters<TieredPrefix['load']>[2];

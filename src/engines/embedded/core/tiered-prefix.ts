@@ -107,6 +107,7 @@ export class TieredPrefix {
       const image = this.#layOut(held + wanted.length);
       if (own !== null) fill(pageViews(image.bytes, this.#shape, image.offsets, 0, held * BLOCK_TOKENS), own);
       const read = await this.#readAll(keys, held, wanted, image);
+      if (read === 'late') break;
       if (read.length === wanted.length) return { image: image.bytes, pages: read };
       wanted = wanted.slice(0, read.length);
     }
@@ -115,12 +116,16 @@ export class TieredPrefix {
   }
 
   /** Pages that came from below the uppermost tier are brought up; the image may be reused from here on. */
-  finish(loaded: LoadedImage, held: number, blocks: readonly BlockFacts[]): void {
+  finish(
+    loaded: LoadedImage,
+    { held, blocks, isWarm }: { held: number; blocks: readonly BlockFacts[]; isWarm: boolean },
+  ): void {
     const { top } = this.#store;
     for (const tier of new Set(loaded.pages.map((page) => page.tier))) {
       this.#store.used(
         tier,
         blocks.filter((_, at) => loaded.pages[at]?.tier === tier),
+        isWarm,
       );
     }
     const offsets = layOutImage(this.#shape, (held + loaded.pages.length) * BLOCK_TOKENS, loaded.image);
@@ -134,8 +139,8 @@ export class TieredPrefix {
   }
 
   /** Blocks of a prompt that were found in a slot: their pages are as much in use as if they had been read. */
-  found(blocks: readonly BlockFacts[]): void {
-    this.#store.used('gpu', blocks);
+  found(blocks: readonly BlockFacts[], isWarm: boolean): void {
+    this.#store.used('gpu', blocks, isWarm);
   }
 
   done(): void {
@@ -179,13 +184,14 @@ export class TieredPrefix {
     return rows;
   }
 
-  /** Leading pages read; the first that fails ends it. */
+  /** Leading pages read; the first that fails ends it. After `late` the image is somebody else's: a slow tier may still write to it. */
   async #readAll(
     keys: readonly bigint[],
     held: number,
     tiers: readonly PageTier[],
     image: { bytes: Uint8Array; offsets: number[] },
-  ): Promise<LoadedImage['pages']> {
+  ): Promise<LoadedImage['pages'] | 'late'> {
+    let isLate = false;
     const pages: LoadedImage['pages'] = [];
     let next = 0;
     let end = tiers.length;
@@ -197,12 +203,14 @@ export class TieredPrefix {
         const startedAt = performance.now();
         const facts = await this.#store.read(tiers[at]!, keys[held + at]!, views);
         this.cost.read(tiers[at]!, READS_AT_ONCE, performance.now() - startedAt);
-        if (facts === null) end = Math.min(end, at);
+        if (facts === 'late') isLate = true;
+        if (facts === null || facts === 'late') end = Math.min(end, at);
         else pages[at] = { tier: tiers[at]!, facts };
       }
     };
     await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, tiers.length) }, worker));
-    return pages.slice(0, end);
+    if (isLate) this.#image = new Uint8Array(0);
+    return isLate ? 'late' : pages.slice(0, end);
   }
 }
 

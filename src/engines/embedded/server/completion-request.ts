@@ -1,6 +1,6 @@
 /** A completion body, checked: what to generate, how, and in which form to answer. */
 import { LIMITS } from '../../../limits.js';
-import { CONTINUATION, type CoreSampling, type RetentionSpan } from '../types.js';
+import { CONTINUATION, type CoreSampling, type RetentionSpan, WARM_FIELD } from '../types.js';
 import { badRequest, notFound } from './api-error.js';
 import { type Body, integerField, objectField, textField, tokenIds } from './fields.js';
 import { outputGrammar } from './output-grammar.js';
@@ -37,6 +37,7 @@ export interface CompletionRequest {
   streamsTokenIds: boolean;
   tools: ToolMode;
   retention: RetentionSpan[] | undefined;
+  isWarm: boolean;
 }
 
 export interface RequestContext extends PromptContext {
@@ -83,6 +84,7 @@ export function decodeCompletion(
     streamsTokenIds: body['return_token_ids'] === true || body[CONTINUATION.idsField] === true,
     tools,
     retention: retentionField(body),
+    isWarm: body[WARM_FIELD] === true,
   };
 }
 

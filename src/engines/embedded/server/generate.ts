@@ -104,7 +104,7 @@ class Generation {
   }
 
   #job(index: number, callbacks: Pick<CoreJob, 'onStart' | 'onToken' | 'onEnd'>): CoreJob {
-    const { tokens, maxTokens, priority, cacheSalt, ignoreEos, stopTokens, logprobs, sampling } =
+    const { tokens, maxTokens, priority, cacheSalt, ignoreEos, stopTokens, logprobs, sampling, isWarm } =
       this.#request;
     // Choices of one request must differ although they share a seed.
     const seed = sampling.seed === undefined ? {} : { seed: (sampling.seed + index) % 2 ** 32 };
@@ -116,6 +116,7 @@ class Generation {
       tokens,
       ...(continued.length === 0 ? {} : { continued }),
       ...retention,
+      isWarm,
       sampling: { ...sampling, ...seed },
       priority,
       cacheSalt,

@@ -51,7 +51,13 @@ export async function openWorker(options: WorkerOptions, onPhase: (phase: string
 }
 
 /** A worker that runs by itself: nobody keeps its tiers in bounds. */
-const UNOBSERVED: PageObserver = { stored: () => {}, used: () => {}, missed: () => {}, fault: () => {} };
+const UNOBSERVED: PageObserver = {
+  stored: () => {},
+  used: () => {},
+  dropped: () => {},
+  missed: () => {},
+  fault: () => {},
+};
 
 /** For a model without a template of its own: turns by name, as base models have seen them in transcripts. */
 const PLAIN_TEMPLATE =

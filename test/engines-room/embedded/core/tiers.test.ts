@@ -212,7 +212,8 @@ const turnOf = (): Promise<void> =>
 
 function pages(dir: string): string[] {
   const root = path.join(dir, NAMESPACE);
-  return readdirSync(root).flatMap((two) =>
+  const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.flatMap(({ name: two }) =>
     readdirSync(path.join(root, two))
       .filter((name) => name.endsWith('.page'))
       .map((name) => path.join(root, two, name)),
