@@ -6,7 +6,7 @@ import { DynamoError } from '../errors.js';
 import { plainEncoder } from './bpe/plain-encoder.js';
 import { compileChatTemplate } from './chat-template.js';
 import { loadLocalModel, type PromptModel } from './local-model.js';
-import { longestSpecial, type SpecialToken, specialSplitter } from './special-splitter.js';
+import { type SpecialToken, settledChars, specialSplitter } from './special-splitter.js';
 import { joinTokens, type Tokenizer } from './tokenizer.js';
 
 /** A vocabulary of 250,000 tokens takes some 40 MB. */
@@ -76,7 +76,7 @@ function hubTokenizer(json: Json, config: Json, file: string): Tokenizer {
       : hub.decode(Array.from(tokens), { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   return {
     vocabTokens: vocabularySize(json, specials.length),
-    specialCharsMax: longestSpecial(specials),
+    settledChars: settledChars(specials),
     encodePlain,
     segments,
     encode: (whole) =>

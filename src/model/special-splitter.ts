@@ -11,9 +11,22 @@ export interface Segment {
   special: number;
 }
 
-/** UTF-16 length of the longest one; 0 where there are none. */
-export function longestSpecial(tokens: readonly SpecialToken[]): number {
-  return tokens.reduce((longest, { text }) => Math.max(longest, text.length), 0);
+/** Leading characters of a text whose cuts no text after it can change. */
+export type SettledChars = (text: string) => number;
+
+/** Where tokens can overlap, one that becomes whole may free another before it, and that a third: so far as a few of them. */
+const OVERLAPS = 4;
+
+export function settledChars(tokens: readonly SpecialToken[]): SettledChars {
+  const texts = tokens.filter(({ text }) => text !== '');
+  const longest = texts.reduce((most, { text }) => Math.max(most, text.length), 0);
+  if (canOverlap(texts)) return ({ length }) => Math.max(0, length - longest * OVERLAPS);
+  const beginnings = new Set(texts.flatMap(({ text }) => prefixes(text)));
+  return (text) => {
+    for (let at = Math.max(0, text.length - longest + 1); at < text.length; at++)
+      if (beginnings.has(text.slice(at))) return at;
+    return text.length;
+  };
 }
 
 export type SpecialSplitter = (text: string) => Segment[];

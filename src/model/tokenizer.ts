@@ -7,12 +7,18 @@ import { DynamoError } from '../errors.js';
 import { plainEncoder } from './bpe/plain-encoder.js';
 import { type GgufMetadata, readGgufMetadata } from './gguf.js';
 import { PRE_TOKENIZERS } from './pre-tokenizers.js';
-import { longestSpecial, type Segment, type SpecialToken, specialSplitter } from './special-splitter.js';
+import {
+  type Segment,
+  type SettledChars,
+  type SpecialToken,
+  settledChars,
+  specialSplitter,
+} from './special-splitter.js';
 
 export interface Tokenizer {
   readonly vocabTokens: number;
-  /** UTF-16 length of the longest special token's text. */
-  readonly specialCharsMax: number;
+  /** Leading characters of a text (UTF-16) whose segments no text after it can change. */
+  readonly settledChars: SettledChars;
   /** Ids of the whole text; texts of special tokens in it become those tokens (`parse_special`). */
   encode(text: string): Uint32Array;
   /** Ids of text without special tokens in it, as `segments` returns it. */
@@ -44,7 +50,7 @@ export function buildTokenizer(metadata: GgufMetadata): Tokenizer {
   const encodePlain = plainEncoder(hub, json);
   return {
     vocabTokens: texts.length,
-    specialCharsMax: longestSpecial(specials),
+    settledChars: settledChars(specials),
     encodePlain,
     segments,
     encode: (text) =>

@@ -7,11 +7,19 @@ export const STAND_IN_TOOL: EngineTool = {
   function: { name: 'probe', description: 'Probes.', parameters: { type: 'object', properties: {} } },
 };
 
+/** What a chat's messages add, beside the end of the text they are added to. */
+export interface AddedText {
+  /** A text that ends as that of the messages before does. */
+  before: string;
+  /** Up to the opening of the answer. */
+  added: string;
+}
+
 /**
- * The text that messages from `common` on add, up to the opening of the answer: the difference between two short
- * chats that end alike. Null when the template refuses one of them or does not simply add.
+ * The text that messages from `common` on add: the difference between two short chats that end alike. Null when the
+ * template refuses one of them or does not simply add.
  */
-export function addedText(template: ChatTemplate, chat: EngineChat, common: number): string | null {
+export function addedText(template: ChatTemplate, chat: EngineChat, common: number): AddedText | null {
   if (!isOpenEnd(chat.messages[common - 1])) return null;
   const context = contextOf(chat, common);
   const added = chat.messages.slice(common);
@@ -20,11 +28,29 @@ export function addedText(template: ChatTemplate, chat: EngineChat, common: numb
     const before = renderChat(template, { ...context, addGenerationPrompt: false });
     const messages = [...context.messages, ...added];
     const after = renderChat(template, { messages, tools, kwargs, addGenerationPrompt: true });
-    return after.startsWith(before) ? after.slice(before.length) : null;
+    return after.startsWith(before) ? { before, added: after.slice(before.length) } : null;
   } catch {
     return null;
   }
 }
+
+/**
+ * The last of the first `common` messages, which two chats share, from which both go on with an answer; null where that is
+ * too far back to be worth it.
+ */
+export function lastFork(
+  left: readonly EngineMessage[],
+  right: readonly EngineMessage[],
+  common: number,
+): number | null {
+  for (let at = common; at > Math.max(0, common - FORK_LOOK_BACK); at--) {
+    const isAnswer = left[at]?.role === 'assistant' && right[at]?.role === 'assistant';
+    if (isAnswer && isOpenEnd(left[at - 1])) return at;
+  }
+  return null;
+}
+
+const FORK_LOOK_BACK = 16;
 
 /** A request's chat ends with what the model answers to; one that ends with its own words is continued instead. */
 export function isOpenEnd(message: EngineMessage | undefined): boolean {

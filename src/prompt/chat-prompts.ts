@@ -4,6 +4,7 @@ import type { PromptModel } from '../model/local-model.js';
 import { type EngineChat, engineChat, toolsText } from '../request/engine-body.js';
 import { GrownLists } from '../request/grown-list.js';
 import type { CommonRequest, Message } from '../request/types.js';
+import { lastFork } from './added-text.js';
 import {
   bytesAsTokens,
   type ChatBytes,
@@ -20,6 +21,7 @@ import { Pace } from './pace.js';
 import { Prepared } from './prepared.js';
 import type { SegmentCache } from './segment-cache.js';
 import { localPrompt, regionsByBytes, type TokenizedPrompt } from './sources.js';
+import { isEqual } from './token-store.js';
 import type { PreparedPrompt, PromptSource, Region } from './types.js';
 
 export interface ChatPromptsOptions {
@@ -149,15 +151,13 @@ export class ChatPrompts {
 
   async #rendered(prompts: LocalPrompts, work: Work): Promise<RenderedTokens> {
     const { chat, found, pace } = work;
-    const base = found?.conversation.rendered ?? null;
-    const isWhole = found !== null && found.common === found.conversation.messages.length;
-    const next = base !== null && isWhole ? prompts.next(chat, base, found.common) : null;
+    const next = found === null ? null : continued(prompts, chat, found);
     if (next === null) {
       const made = await this.#inThread(work);
       if (made !== null) return made;
       return pace === null ? prompts.whole(chat) : prompts.wholeInSteps(chat, pace);
     }
-    if (next !== base) this.#check(prompts, chat, next);
+    if (next !== found?.conversation.rendered) this.#check(prompts, chat, next);
     return next;
   }
 
@@ -207,6 +207,20 @@ export class ChatPrompts {
   }
 }
 
+/** The chat as it goes on from the conversation found, or from where it left that; null where it must be rendered whole. */
+function continued(
+  prompts: LocalPrompts,
+  chat: EngineChat,
+  { conversation, common }: Found,
+): RenderedTokens | null {
+  const { rendered: base, messages } = conversation;
+  if (base === null) return null;
+  if (common === messages.length) return prompts.next(chat, base, common);
+  const at = lastFork(messages, chat.messages, common);
+  const earlier = at === null ? null : prompts.rewound({ ...chat, messages }, base, at);
+  return at === null || earlier === null ? null : prompts.next(chat, earlier, at);
+}
+
 /** Leading tokens that are those of the conversation found. */
 function sameTokens(found: Found | null, bytes: ChatBytes, { source, rendered }: ChatTokens): number {
   if (found === null || found.conversation.source !== source) return 0;
@@ -214,7 +228,7 @@ function sameTokens(found: Found | null, bytes: ChatBytes, { source, rendered }:
   const before: Conversation['rendered'] = found.conversation.rendered;
   if (rendered === null || before === null) return 0;
   if (rendered === before) return rendered.tokens.length;
-  return rendered.steps > 0 ? before.stableTokens : 0;
+  return rendered.kept;
 }
 
 /** Characters of the texts of a chat, roughly. */
@@ -235,11 +249,3 @@ function sizeOf({ input }: CommonRequest): number {
 }
 
 const sizes = new GrownLists<Message, number>();
-
-function isEqual(a: Uint32Array, b: Uint32Array): boolean {
-  return a.length === b.length && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}

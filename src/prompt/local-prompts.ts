@@ -7,9 +7,9 @@ import type { PromptModel } from '../model/local-model.js';
 import type { EngineChat } from '../request/engine-body.js';
 import { addedText } from './added-text.js';
 import type { Pace } from './pace.js';
-import { type EncodedText, ownCopy, type SegmentCache } from './segment-cache.js';
+import { type EncodedText, ownCopy, type SegmentCache, type TokenRun } from './segment-cache.js';
 import { type ChatMarks, chatMarks, TemplateLocality } from './template-locality.js';
-import { type StoredTokens, stored, withTokens } from './token-store.js';
+import { isEqual, type StoredTokens, stored, withTokens } from './token-store.js';
 
 /** A tokenized chat and what it takes to go on from it. */
 export interface RenderedTokens extends StoredTokens {
@@ -22,22 +22,19 @@ export interface RenderedTokens extends StoredTokens {
   marks: ChatMarks;
   /** Turns added since everything was rendered. */
   steps: number;
+  /** Leading tokens taken over from the turn before. */
+  kept: number;
 }
-
-/** Where a special token might still begin when more text follows: a few times the longest one's length. */
-const MARGIN_TOKENS = 4;
 
 export class LocalPrompts {
   readonly #model: PromptModel;
   readonly #cache: SegmentCache;
   readonly #locality: TemplateLocality;
-  readonly #margin: number;
 
   constructor(model: PromptModel, cache: SegmentCache) {
     this.#model = model;
     this.#cache = cache;
     this.#locality = new TemplateLocality(model.template);
-    this.#margin = model.tokenizer.specialCharsMax * MARGIN_TOKENS;
   }
 
   /** Everything rendered. Throws like `renderChat`. */
@@ -71,9 +68,32 @@ export class LocalPrompts {
     if (common === chat.messages.length) return base;
     const marks = chatMarks(chat.messages, common, base.marks);
     if (!base.canGrow || !this.#locality.allows(chat, common, marks)) return null;
-    const added = addedText(this.#model.template, chat, common);
-    if (added === null) return null;
-    return this.#encoded(chat, base.carry + added, { before: base, steps: base.steps + 1, marks });
+    const text = addedText(this.#model.template, chat, common);
+    if (text === null) return null;
+    return this.#encoded(chat, base.carry + text.added, { before: base, steps: base.steps + 1, marks });
+  }
+
+  /**
+   * The chat of `base` as it was at its message `at`, to go on from there in another way: what came later is made once more
+   * and must be found at the end of the tokens. Null where that is not so. Its own last tokens are not those of a prompt.
+   */
+  rewound(chat: EngineChat, base: RenderedTokens, at: number): RenderedTokens | null {
+    if (!base.canGrow || !this.#locality.allows(chat, at, base.marks)) return null;
+    const text = addedText(this.#model.template, chat, at);
+    if (text === null) return null;
+    const last = this.#lastSpecial(this.#cache.encode(text.before), text.before);
+    if (last === undefined) return null;
+    const carry = text.before.slice(last.charStart + last.text.length);
+    const { tokens: tail } = this.#cache.encode(carry + text.added);
+    const stableTokens = base.tokens.length - tail.length;
+    const isThere =
+      base.tokens[stableTokens - 1] === last.tokens[0] && isEqual(base.tokens.subarray(stableTokens), tail);
+    if (!isThere) return null;
+    const { hasParts, hasReasoning } = base.marks;
+    const marks = hasParts || hasReasoning ? chatMarks(chat.messages.slice(0, at)) : base.marks;
+    // Whoever holds the base goes on holding its tokens: they are copied, not written over.
+    const store = { ...base.store, used: 0 };
+    return { ...base, store, stableTokens, carry: ownCopy(carry), marks };
   }
 
   /** Gets to know the template ahead of the first request, others having their turn between the steps. */
@@ -98,14 +118,18 @@ export class LocalPrompts {
     const made = before === null ? stored(after) : withTokens(before, from, after);
     const opening = this.#locality.opening(chat);
     if (opening === null || !text.endsWith(opening))
-      return { ...made, stableTokens: 0, carry: '', canGrow: false, marks, steps };
+      return { ...made, stableTokens: 0, carry: '', canGrow: false, marks, steps, kept: from };
     const end = text.length - opening.length;
-    const last = runs.findLast(
-      (run) => run.isSpecial && run.charStart + run.text.length + this.#margin <= end,
-    );
+    const last = this.#lastSpecial({ runs }, text.slice(0, end));
     const chars = last === undefined ? 0 : last.charStart + last.text.length;
     const stableTokens = from + (last === undefined ? 0 : last.tokenStart + 1);
     const carry = ownCopy(text.slice(chars, end));
-    return { ...made, stableTokens, carry, canGrow: true, marks, steps };
+    return { ...made, stableTokens, carry, canGrow: true, marks, steps, kept: from };
+  }
+
+  /** The last special token of the text that no text after it can change. */
+  #lastSpecial({ runs }: Pick<EncodedText, 'runs'>, text: string): TokenRun | undefined {
+    const settled = this.#model.tokenizer.settledChars(text);
+    return runs.findLast((run) => run.isSpecial && run.charStart + run.text.length <= settled);
   }
 }

@@ -127,7 +127,7 @@ export class TemplateLocality {
     const opening = this.#openingOf(early);
     const added = addedText(this.#template, chat, from);
     if (opening === null || added === null || !before.endsWith(opening)) return false;
-    return before.slice(0, before.length - opening.length) + added === after;
+    return before.slice(0, before.length - opening.length) + added.added === after;
   }
 }
 

@@ -35,3 +35,11 @@ export function withTokens(base: StoredTokens, kept: number, added: Uint32Array)
   store.used = length;
   return { tokens: store.buffer.subarray(0, length), store };
 }
+
+export function isEqual(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

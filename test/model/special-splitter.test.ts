@@ -4,7 +4,12 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Segment, type SpecialToken, specialSplitter } from '../../src/model/special-splitter.js';
+import {
+  type Segment,
+  type SpecialToken,
+  settledChars,
+  specialSplitter,
+} from '../../src/model/special-splitter.js';
 
 const tokens = (...texts: string[]): SpecialToken[] => texts.map((text, id) => ({ id, text }));
 
@@ -41,6 +46,29 @@ describe.each(Object.entries(SETS))('%s', (_name, specials) => {
       { maxLength: 14 },
     )
     .map((parts) => parts.join(''));
+
+  it('stay as they are before what is settled, whatever follows', () => {
+    const settled = settledChars(specials);
+    let known = 0;
+    fc.assert(
+      fc.property(anyText, anyText, (text, more) => {
+        const end = settled(text);
+        let at = 0;
+        const cuts = (whole: string): Segment[] => {
+          at = 0;
+          return split(whole).filter((segment) => {
+            at += segment.text.length;
+            return segment.special >= 0 && at <= end;
+          });
+        };
+        const before = cuts(text);
+        expect(cuts(text + more)).toEqual(before);
+        known += before.length;
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(known).toBeGreaterThan(5);
+  });
 
   it('are cut by llama.cpp’s rule', () => {
     fc.assert(

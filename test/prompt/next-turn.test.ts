@@ -199,6 +199,24 @@ describe('what is put together', () => {
     expect(steps('counting', loop)).toBe(null);
   });
 
+  it('begins again before a turn that was changed', () => {
+    const again: Message[] = [...loop.slice(0, 3), say('user', 'stop')];
+    const changed = Object.keys(FAMILIES).filter((name) => {
+      const model = models[name] as LocalModel;
+      const prompts = new LocalPrompts(model, new SegmentCache(model.tokenizer, 1 << 20));
+      const [before, after] = [loop, again].map((messages) => engineChat(chat(messages, [LOOK])));
+      const base = prompts.whole(before!);
+      const tokens = [...base.tokens];
+      const earlier = prompts.rewound(before!, base, 2);
+      const next = earlier === null ? null : prompts.next(after!, earlier, 2);
+      if (next !== null) expect(next.tokens).toEqual(prompts.whole(after!).tokens);
+      expect([...base.tokens]).toEqual(tokens);
+      return next !== null;
+    });
+    expect(changed).toEqual(expect.arrayContaining(['qwen', 'glm', 'llama3', 'kimi']));
+    expect(changed).not.toContain('harmony');
+  });
+
   it('is not a turn of the user after reasoning that the template then drops', () => {
     const thought: Message[] = [
       say('system', 'Be kind.'),

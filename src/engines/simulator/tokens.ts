@@ -4,7 +4,7 @@
  * code come to about as many tokens as with a real tokenizer; what matters is that gateway and worker agree at
  * the cost of a loop over the bytes.
  */
-import { type SpecialToken, specialSplitter } from '../../model/special-splitter.js';
+import { type SpecialToken, settledChars, specialSplitter } from '../../model/special-splitter.js';
 import type { Tokenizer } from '../../model/tokenizer.js';
 
 /** Ids are places in this list. */
@@ -56,7 +56,7 @@ export const isSpecial = (token: number): boolean => token < SPECIAL_TEXTS.lengt
 
 export const simulatedTokenizer: Tokenizer = {
   vocabTokens: VOCAB_TOKENS,
-  specialCharsMax: Math.max(...SPECIAL_TEXTS.map(({ length }) => length)),
+  settledChars: settledChars(specials),
   encodePlain,
   segments,
   encode(text) {
