@@ -2,7 +2,7 @@
 import { LIMITS } from '../limits.js';
 import { blockSeed, hashBlocks } from '../prompt/hash/block-hash.js';
 import type { Tier } from '../router/types.js';
-import type { EngineHash, RemovedEvent, StoredEvent } from './kv-events.js';
+import type { EngineHash, RemovedEvent, StoredEvent } from './kv-event.js';
 
 export interface SeedFacts {
   loraName?: string;
@@ -68,7 +68,7 @@ export class BlockMapper {
       return refuse('kv_group', `removals on ${event.medium} of group ${event.group} are not counted`);
     }
     if (this.#salts.size > 0) for (const hash of event.hashes) this.#salts.delete(hash);
-    return { ok: true, blocks: { tier, engineHashes: BigUint64Array.from(event.hashes) } };
+    return { ok: true, blocks: { tier, engineHashes: event.hashes } };
   }
 
   forget(): void {
@@ -76,7 +76,7 @@ export class BlockMapper {
   }
 
   #place(event: StoredEvent, tier: Tier, count: number): StoredBlocks {
-    const hashes = event.hashes.slice(0, count);
+    const hashes = event.hashes.subarray(0, count);
     const cacheSalt = this.#saltOf(event);
     if (cacheSalt !== undefined) this.#remember(hashes, cacheSalt);
     const facts = {
@@ -87,7 +87,7 @@ export class BlockMapper {
     return {
       tier,
       parent: event.parent,
-      engineHashes: BigUint64Array.from(hashes),
+      engineHashes: hashes,
       localHashes: hashBlocks(tokens, this.#blockTokens, this.#seedOf(facts)),
     };
   }
@@ -109,7 +109,7 @@ export class BlockMapper {
     return keys.at(-1) as string | undefined;
   }
 
-  #remember(hashes: readonly EngineHash[], salt: string): void {
+  #remember(hashes: BigUint64Array, salt: string): void {
     for (const hash of hashes) this.#salts.set(hash, salt);
     for (const hash of this.#salts.keys()) {
       if (this.#salts.size <= LIMITS.saltedBlocksKept) break;

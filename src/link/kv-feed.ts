@@ -4,7 +4,8 @@ import { LIMITS } from '../limits.js';
 import type { EventEndpoints } from '../plan/types.js';
 import type { Tier } from '../router/types.js';
 import { BlockMapper, type SeedFacts } from './kv-blocks.js';
-import { decodeBatch, type KvEvent } from './kv-events.js';
+import type { KvEvent } from './kv-event.js';
+import { decodeBatch } from './kv-events.js';
 import { BatchOrder } from './kv-order.js';
 import { batchOf, type RawBatch, ReplayClient } from './kv-replay.js';
 import { TimeSlice } from './time-slice.js';
@@ -12,7 +13,8 @@ import { TimeSlice } from './time-slice.js';
 /** Where blocks go; called in the engine's order. A router's `feedSink(worker)` is one. */
 export interface KvFeedSink {
   stored(tier: Tier, parent: bigint | null, engineHashes: BigUint64Array, localHashes: BigUint64Array): void;
-  removed(tier: Tier, engineHashes: BigUint64Array): void;
+  /** `told` = as how many events it came, 1 unless given. */
+  removed(tier: Tier, engineHashes: BigUint64Array, told?: number): void;
   /** The engine emptied its cache. */
   cleared(): void;
   /** What was told so far cannot be trusted any more. */
@@ -204,11 +206,11 @@ class ZmqFeed implements KvFeed {
     const batch = this.#decode(raw);
     if (batch === null) return null;
     this.#stats.batches += 1;
-    this.#stats.events += batch.events.length;
+    this.#stats.events += batch.told;
     if (batch.unreadable > 0)
       this.#undecodable(`${batch.unreadable} event(s) it cannot read`, batch.unreadable);
     for (const event of batch.events) this.#event(event);
-    this.#observer.onBatch?.(batch.events.length);
+    this.#observer.onBatch?.(batch.told);
     return batch.timestamp;
   }
 
@@ -229,8 +231,8 @@ class ZmqFeed implements KvFeed {
         );
     } else if (event.type === 'removed') {
       const mapped = this.#mapper.removed(event);
-      if (!mapped.ok) this.#ignore(mapped.code, mapped.message);
-      else sink.removed(mapped.blocks.tier, mapped.blocks.engineHashes);
+      if (!mapped.ok) this.#ignore(mapped.code, mapped.message, event.told);
+      else sink.removed(mapped.blocks.tier, mapped.blocks.engineHashes, event.told);
     } else {
       this.#ignore(`kv_event_${event.name}`, `events of type ${event.name} are not known`);
     }
@@ -261,8 +263,8 @@ class ZmqFeed implements KvFeed {
     this.#warn('kv_decode', `it sent ${what}`);
   }
 
-  #ignore(code: string, message: string): void {
-    this.#stats.ignored += 1;
+  #ignore(code: string, message: string, count = 1): void {
+    this.#stats.ignored += count;
     this.#warn(code, message);
   }
 

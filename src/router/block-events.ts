@@ -40,11 +40,11 @@ export class BlockEvents {
     if (record.worker.blockTokens === blockTokens) approximate.enter(record.lane, sequence, localHashes);
   }
 
-  removed(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void {
+  removed(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array, told: number): void {
     const { workers, index, losses } = this.#state;
     const lane = workers.get(worker)?.lane;
     if (lane === undefined) return;
-    this.applied.removed += 1;
+    this.applied.removed += told;
     index.remove(lane, tier, engineHashes);
     losses.removed(lane, tier, engineHashes);
   }

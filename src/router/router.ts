@@ -51,7 +51,7 @@ export interface RouterOptions {
 /** Where one worker's events go; what `createKvFeed` wants as its sink. */
 export interface WorkerFeedSink {
   stored(tier: Tier, parent: bigint | null, engineHashes: BigUint64Array, localHashes: BigUint64Array): void;
-  removed(tier: Tier, engineHashes: BigUint64Array): void;
+  removed(tier: Tier, engineHashes: BigUint64Array, told?: number): void;
   cleared(): void;
   dropAll(): void;
 }
@@ -74,7 +74,8 @@ export interface Router extends RouterService {
     engineHashes: BigUint64Array,
     localHashes: BigUint64Array,
   ): void;
-  applyRemoved(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void;
+  /** `told` = as how many events it came. */
+  applyRemoved(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array, told?: number): void;
   applyCleared(worker: WorkerId): void;
   /** Its cache is gone or can no longer be known. */
   dropWorkerBlocks(worker: WorkerId): void;
@@ -216,8 +217,8 @@ class KvRouter implements Router {
     this.#blocks.stored(worker, tier, parent, engineHashes, localHashes);
   }
 
-  applyRemoved(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array): void {
-    this.#blocks.removed(worker, tier, engineHashes);
+  applyRemoved(worker: WorkerId, tier: Tier, engineHashes: BigUint64Array, told = 1): void {
+    this.#blocks.removed(worker, tier, engineHashes, told);
   }
 
   applyCleared(worker: WorkerId): void {
@@ -241,7 +242,7 @@ class KvRouter implements Router {
     return {
       stored: (tier, parent, engineHashes, localHashes) =>
         this.applyStored(worker, tier, parent, engineHashes, localHashes),
-      removed: (tier, engineHashes) => this.applyRemoved(worker, tier, engineHashes),
+      removed: (tier, engineHashes, told) => this.applyRemoved(worker, tier, engineHashes, told),
       cleared: () => this.applyCleared(worker),
       dropAll: () => this.dropWorkerBlocks(worker),
     };

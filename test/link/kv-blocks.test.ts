@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BlockMapper } from '../../src/link/kv-blocks.js';
-import { decodeBatch, type StoredEvent } from '../../src/link/kv-events.js';
+import type { StoredEvent } from '../../src/link/kv-event.js';
+import { decodeBatch } from '../../src/link/kv-events.js';
 import { blockSeed, hashBlocks } from '../../src/prompt/hash/block-hash.js';
 import { kvBatches } from './support/fixtures.js';
 
@@ -9,7 +10,7 @@ const tokens = Uint32Array.from({ length: 8 }, (_, n) => n + 1);
 function event(change: Partial<StoredEvent> = {}): StoredEvent {
   return {
     type: 'stored',
-    hashes: [11n, 12n],
+    hashes: BigUint64Array.of(11n, 12n),
     parent: null,
     tokens,
     blockTokens: 4,
@@ -43,10 +44,10 @@ describe('blocks of events', () => {
   it('a salt told with the first block holds for the blocks that continue it', () => {
     const mapper = new BlockMapper(4);
     expect(locals(mapper, event({ extraKeys: [['tenant'], null] }))).toEqual(hashes({ cacheSalt: 'tenant' }));
-    const next = event({ hashes: [13n, 14n], parent: 12n, extraKeys: [null, null] });
+    const next = event({ hashes: BigUint64Array.of(13n, 14n), parent: 12n, extraKeys: [null, null] });
     expect(locals(mapper, next)).toEqual(hashes({ cacheSalt: 'tenant' }));
-    mapper.removed({ type: 'removed', hashes: [14n], medium: 'GPU', group: 0 });
-    expect(locals(mapper, event({ hashes: [15n, 16n], parent: 14n }))).toEqual(hashes());
+    mapper.removed({ type: 'removed', told: 1, hashes: BigUint64Array.of(14n), medium: 'GPU', group: 0 });
+    expect(locals(mapper, event({ hashes: BigUint64Array.of(15n, 16n), parent: 14n }))).toEqual(hashes());
   });
 
   it('LoRA name and salt are told apart; a salt in its own field counts (SGLang)', () => {
@@ -87,14 +88,20 @@ describe('blocks of events', () => {
     expect(locals(mapper, event({ medium: 'TAPE' }))).toBe('kv_medium');
     expect(locals(mapper, event({ kind: 'sliding_window', group: 1 }))).toBe('kv_group');
     expect(locals(mapper, event({ kind: null, group: 1 }))).toBe('kv_group');
-    expect(locals(mapper, event({ blockTokens: 8, hashes: [11n] }))).toBe('kv_block_size');
+    expect(locals(mapper, event({ blockTokens: 8, hashes: BigUint64Array.of(11n) }))).toBe('kv_block_size');
     expect(locals(mapper, event({ tokens: new Uint32Array(0), medium: 'CPU' }))).toBe('kv_no_tokens');
   });
 
   it('a hybrid model’s full-attention group may have any number, and removals follow it', () => {
     const mapper = new BlockMapper(4);
     expect(locals(mapper, event({ group: 2 }))).toEqual(hashes());
-    expect(mapper.removed({ type: 'removed', hashes: [11n], medium: 'GPU', group: 2 }).ok).toBe(true);
-    expect(mapper.removed({ type: 'removed', hashes: [11n], medium: 'GPU', group: 0 }).ok).toBe(false);
+    expect(
+      mapper.removed({ type: 'removed', told: 1, hashes: BigUint64Array.of(11n), medium: 'GPU', group: 2 })
+        .ok,
+    ).toBe(true);
+    expect(
+      mapper.removed({ type: 'removed', told: 1, hashes: BigUint64Array.of(11n), medium: 'GPU', group: 0 })
+        .ok,
+    ).toBe(false);
   });
 });

@@ -1,7 +1,8 @@
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeBatch, engineHash, type KvEvent, type StoredEvent } from '../../src/link/kv-events.js';
+import type { KvEvent, StoredEvent } from '../../src/link/kv-event.js';
+import { decodeBatch, engineHash } from '../../src/link/kv-events.js';
 import { kvBatches } from './support/fixtures.js';
 
 const payload = (form: 'int' | 'bytes', name: string): Buffer => kvBatches(form, name)[0]?.[2] as Buffer;
@@ -39,8 +40,8 @@ describe('recorded batches', () => {
     const evicted = kvBatches('bytes', '7-eviction').flatMap(
       (frames) => decodeBatch(frames[2] as Buffer).events,
     );
-    const known = new Set(evicted.flatMap((event) => (event.type === 'stored' ? event.hashes : [])));
-    const removed = evicted.flatMap((event) => (event.type === 'removed' ? event.hashes : []));
+    const known = new Set(evicted.flatMap((event) => (event.type === 'stored' ? [...event.hashes] : [])));
+    const removed = evicted.flatMap((event) => (event.type === 'removed' ? [...event.hashes] : []));
     expect(removed.length).toBeGreaterThan(10);
     expect(removed.some((hash) => known.has(hash))).toBe(true);
   });
@@ -71,7 +72,7 @@ describe('other forms', () => {
       ),
     );
     expect(stored(events[0])).toMatchObject({
-      hashes: [7n],
+      hashes: BigUint64Array.of(7n),
       parent: null,
       blockTokens: 2,
       medium: null,
@@ -79,29 +80,110 @@ describe('other forms', () => {
       extraKeys: [],
     });
     expect(events.slice(1)).toEqual([
-      { type: 'removed', hashes: [7n], medium: 'CPU', group: null },
+      { type: 'removed', hashes: BigUint64Array.of(7n), told: 1, medium: 'CPU', group: null },
       { type: 'cleared' },
       { type: 'unknown', name: 'Later' },
     ]);
   });
 
-  it('signed hashes are the same unsigned ones; 0 gets another name everywhere', () => {
+  it('signed hashes are the same unsigned ones, byte strings their last 64 bits; 0 gets another name everywhere', () => {
+    const signed = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
     fc.assert(
-      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (signed) => {
-        const unsigned = BigInt.asUintN(64, signed);
+      fc.property(fc.oneof(signed, fc.bigInt({ min: -300n, max: 300n })), (hash) => {
+        const unsigned = BigInt.asUintN(64, hash);
         const bytes = Buffer.alloc(8);
         bytes.writeBigUInt64BE(unsigned);
-        expect(engineHash(signed)).toBe(engineHash(unsigned));
-        expect(engineHash(bytes)).toBe(engineHash(unsigned));
-        expect(engineHash(Buffer.concat([Buffer.alloc(24, 9), bytes]))).toBe(engineHash(unsigned));
-        if (unsigned !== 0n) expect(engineHash(signed)).toBe(unsigned);
+        const forms = [hash, unsigned, bytes, Buffer.concat([Buffer.alloc(24, 9), bytes])];
+        if (hash === BigInt.asIntN(32, hash)) forms.push(Number(hash) as unknown as bigint);
+        const { events } = decodeBatch(batch(['BlockRemoved', forms]));
+        const name = engineHash(hash);
+        expect(events).toMatchObject([{ hashes: BigUint64Array.from(forms, () => name) }]);
+        expect(name === unsigned).toBe(unsigned !== 0n);
+        const parents = forms.map((parent) => ['BlockStored', [5], parent, [1], 1]);
+        expect(decodeBatch(batch(...parents)).events.map((event) => stored(event).parent)).toEqual(
+          forms.map(() => name),
+        );
       }),
     );
-    expect(engineHash(0)).not.toBe(0n);
-    const { events } = decodeBatch(
-      batch({ type: 'BlockStored', block_hashes: [5], parent_block_hash: 0, token_ids: [1], block_size: 1 }),
+    expect(engineHash(0n)).not.toBe(0n);
+  });
+
+  it('removals that follow each other on one medium become one, however their hashes are written', () => {
+    const removal = (hash: unknown, medium = 'GPU'): unknown => ({
+      type: 'BlockRemoved',
+      block_hashes: Array.isArray(hash) ? hash : [hash],
+      medium,
+      group_idx: 0,
+    });
+    const long = Buffer.alloc(32, 7);
+    const store = ['BlockStored', [9], null, [1], 1];
+    const cases: [unknown[], (string | bigint)[][]][] = [
+      [
+        [removal(2n ** 63n), removal(2n ** 62n), removal(3), removal([4, 5]), removal(2n ** 61n)],
+        [[5n, 'GPU', 2n ** 63n, 2n ** 62n, 3n, 4n, 5n, 2n ** 61n]],
+      ],
+      [
+        [removal(2n ** 63n), removal(2n ** 62n, 'CPU'), removal(2n ** 61n, 'CPU')],
+        [
+          [1n, 'GPU', 2n ** 63n],
+          [2n, 'CPU', 2n ** 62n, 2n ** 61n],
+        ],
+      ],
+      [
+        [removal(long), removal(Buffer.concat([long, Buffer.alloc(1)])), removal(long)],
+        [[3n, 'GPU', 0x0707_0707_0707_0707n, 0x0707_0707_0707_0700n, 0x0707_0707_0707_0707n]],
+      ],
+      [
+        [removal(2n ** 63n), store, removal(2n ** 62n)],
+        [
+          [1n, 'GPU', 2n ** 63n],
+          [1n, 'GPU', 2n ** 62n],
+        ],
+      ],
+      [[removal(2n ** 63n), removal('text'), removal(2n ** 62n)], [[2n, 'GPU', 2n ** 63n, 2n ** 62n]]],
+    ];
+    for (const [events, expected] of cases) {
+      const decoded = decodeBatch(batch(...events));
+      const removals = decoded.events.filter((event) => event.type === 'removed');
+      expect(removals.map((event) => [BigInt(event.told), event.medium, ...event.hashes])).toEqual(expected);
+      expect(decoded.told + decoded.unreadable).toBe(events.length);
+    }
+  });
+
+  it('reads any event as a general msgpack decoder does, and nothing from bytes that are cut off', () => {
+    const u64 = fc.bigInt({ min: 1n, max: 2n ** 64n - 1n });
+    const token = fc.oneof(fc.nat({ max: 127 }), fc.nat({ max: 70_000 }), fc.nat({ max: 2 ** 32 - 1 }));
+    const event = fc.record({
+      hashes: fc.array(u64, { minLength: 1, maxLength: 40 }),
+      token,
+      extra: fc.oneof(
+        fc.constant(null),
+        fc.string(),
+        fc.dictionary(fc.string(), fc.anything({ maxDepth: 2 })),
+      ),
+    });
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 6 }), fc.nat(), (list, cut) => {
+        const written = list.map(({ hashes, token: first, extra }) => ({
+          type: 'BlockStored',
+          later: JSON.parse(JSON.stringify(extra ?? null)) as unknown,
+          block_hashes: hashes,
+          token_ids: hashes.flatMap((_, n) => [first, (n * 7_919) % 150_000]),
+          block_size: 2,
+        }));
+        const bytes = batch(...written);
+        const { events, unreadable } = decodeBatch(bytes);
+        expect(unreadable).toBe(0);
+        expect(events.map((each) => ({ ...stored(each) }))).toMatchObject(
+          written.map(({ block_hashes, token_ids }) => ({
+            hashes: BigUint64Array.from(block_hashes),
+            tokens: Uint32Array.from(token_ids),
+          })),
+        );
+        // The last byte is a rank nobody needs.
+        expect(() => decodeBatch(bytes.subarray(0, cut % (bytes.length - 1)))).toThrow();
+      }),
     );
-    expect(stored(events[0]).parent).toBe(engineHash(0n));
   });
 
   it('an unreadable event is counted and does not take the others along', () => {

@@ -7,7 +7,8 @@ import { Subscriber } from 'zeromq';
 import type { Clock } from '../../../src/engines/simulator/clock.js';
 import { openSimulatedWorker } from '../../../src/engines/simulator/open-worker.js';
 import { simulatedPromptModel } from '../../../src/engines/simulator/prompt-model.js';
-import { decodeBatch, type KvEvent } from '../../../src/link/kv-events.js';
+import type { KvEvent } from '../../../src/link/kv-event.js';
+import { decodeBatch } from '../../../src/link/kv-events.js';
 import { recordedJson, recordedStream } from '../embedded/server/recorded.js';
 import {
   chat,
