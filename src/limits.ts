@@ -268,6 +268,11 @@ export const LIMITS = {
   retentionSpans: 4_096,
   /** Prefixes that wait to be computed ahead: a few conversations' next turns per worker. */
   warmJobs: 64,
+  /** Lifetimes looked after at once on engines that keep none; each holds the tokens of its prefix. */
+  warmPromises: 256,
+  /** Beginnings of conversations told apart, and tokens of each: an agent's system prompt and tools are 10,000 to 30,000. */
+  warmPrefixes: 32,
+  warmPrefixTokens: 65_536,
   /** Size of a recipe file. */
   recipeBytes: 256 * 1024,
 } as const;

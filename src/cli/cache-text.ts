@@ -65,11 +65,14 @@ function ago(ms: number): string {
 }
 
 /** Beside everything above: no figure of requests counts it. */
-function warmLines({ causes, computedTokens, promptTokens, share }: WarmSnapshot): string[] {
+function warmLines({ causes, computedTokens, promptTokens, share, promises }: WarmSnapshot): string[] {
   const ways = Object.entries(causes).map(([cause, outcomes]) => {
     const counts = Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`);
     return `        ${cause}  ${counts.join(', ')}`.replaceAll('_', ' ');
   });
+  const { kept, broken } = promises;
+  if (kept + broken > 0)
+    ways.push(`        ${kept} lifetimes kept, ${broken} not, on engines that keep none`);
   if (ways.length === 0) return [];
   const part = share === null ? '' : ` (${percent(share)} of all computed)`;
   return ['', `computed ahead  ${computedTokens} of ${promptTokens} prompt tokens${part}`, ...ways];

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import type { UsedPrefix } from '../retention/used-prefixes.js';
 import { checkHeaders, checkHost, checkOrigin } from './access.js';
 import { BodyMemo } from './body-memo.js';
 import { DurableResponses } from './durable-responses.js';
@@ -26,6 +27,9 @@ export interface Gateway {
   listen(): Promise<{ url: string }>;
   /** No new requests from now on; running ones have `graceMs` to finish, then end with `draining`. Idempotent. */
   close(options: { graceMs: number }): Promise<void>;
+  /** Beginnings of conversations to be computed on these workers, and those of this run, the most used first. */
+  startPrefixes(prefixes: readonly UsedPrefix[], workers: readonly string[], blockTokens: number): void;
+  usedPrefixes(count: number): UsedPrefix[];
   /** The same routes without Host check and keys, for a socket only this machine's user can open. */
   readonly adminListener: RequestListener;
 }
@@ -113,6 +117,14 @@ class HttpGateway implements Gateway {
     });
     const address = this.#server.address() as AddressInfo;
     return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}` };
+  }
+
+  startPrefixes(prefixes: readonly UsedPrefix[], workers: readonly string[], blockTokens: number): void {
+    this.#room.warming.start(prefixes, workers, blockTokens);
+  }
+
+  usedPrefixes(count: number): UsedPrefix[] {
+    return this.#room.warming.prefixes(count);
   }
 
   async close({ graceMs }: { graceMs: number }): Promise<void> {

@@ -57,6 +57,8 @@ export interface WarmSettings {
   needsIdle: boolean;
   /** Body fields of the lowest priority the worker's engine knows. */
   fields(worker: string): Record<string, unknown>;
+  /** KV blocks of a worker; 0 = unknown. */
+  kvBlocks(worker: string): number;
   /** Body field that says how long ranges of a prompt are worth keeping; absent = the engine decides. */
   retentionField?: string;
 }

@@ -3,17 +3,21 @@
  * that holds the rest of it. Nothing here is a user's request: no session, no booking, no figure of theirs knows of it.
  */
 import { DynamoError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { Block, CommonRequest, StopReason, Usage } from '../request/types.js';
 import { isNextTurnCertain, mayWarmNextTurn, nextTurn } from '../retention/next-turn.js';
 import type { RetentionSpan } from '../retention/spans.js';
 import type { WarmJob, WarmOutcome, WarmResult } from '../retention/types.js';
+import { type UsedPrefix, UsedPrefixes } from '../retention/used-prefixes.js';
 import { WarmBudget } from '../retention/warm-budget.js';
 import { type Outlook, WarmScheduler } from '../retention/warm-scheduler.js';
 import { type Decision, type RouteInput, TIERS } from '../router/types.js';
 import { AnswerBlocks } from './answer-blocks.js';
 import { routeInput } from './forward.js';
+import { KeepWarm } from './keep-warm.js';
 import { newRequestId } from './request-id.js';
+import { startJobs } from './start-prefixes.js';
 import type { GatewayDeps, WarmSettings } from './types.js';
 import { runWarm, warmBody } from './warm-run.js';
 
@@ -36,12 +40,14 @@ export interface Asked {
 
 /** A next turn that has not begun to be computed after this is taken for lost: agents' tools take seconds. */
 const NEXT_TURN_MS = 60_000;
+const TEND_MS = 2_000;
 const ONLY_ASKED: WarmSettings = {
   share: 0,
   headStart: 0,
   nextTurn: 'never',
   needsIdle: true,
   fields: () => ({}),
+  kvBlocks: () => 0,
 };
 
 export class Warming {
@@ -50,6 +56,14 @@ export class Warming {
   readonly #budget: WarmBudget;
   readonly #scheduler: WarmScheduler;
   readonly #closing = new AbortController();
+  /** Null where the engine keeps lifetimes itself, or nothing is computed ahead. */
+  readonly #keep: KeepWarm | null;
+  readonly #prefixes = new UsedPrefixes({
+    countMax: LIMITS.warmPrefixes,
+    tokensMax: LIMITS.warmPrefixTokens,
+  });
+  readonly #seen = new Set<string>();
+  readonly #tending: NodeJS.Timeout;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
@@ -64,6 +78,10 @@ export class Warming {
         now: () => performance.now(),
       },
     });
+    const { share, retentionField } = this.#settings;
+    this.#keep = share === 0 || retentionField !== undefined ? null : this.#keeper();
+    this.#tending = setInterval(() => this.#tend(), TEND_MS);
+    this.#tending.unref();
   }
 
   /** A request is here: what was being prepared for it ends. */
@@ -84,6 +102,8 @@ export class Warming {
     if (answered !== null) {
       const { promptTokens = 0, cachedTokens = 0 } = answered.usage ?? {};
       this.#budget.served(promptTokens - cachedTokens);
+      this.#began(answered);
+      this.#keep?.answered(answered);
       if (this.#isNextTurnWanted(answered)) void this.#prepareNext(answered);
     }
     this.#scheduler.pump();
@@ -99,14 +119,48 @@ export class Warming {
     return { worker, result };
   }
 
-  /** A prefix that is worth having on this worker. */
-  add(job: WarmJob): void {
-    this.#scheduler.add(job);
+  /** What the run before used most is computed where there is time; workers are those that serve now. */
+  start(prefixes: readonly UsedPrefix[], workers: readonly string[], blockTokens: number): void {
+    const jobs = startJobs(prefixes, { workers, blockTokens, now: performance.now() });
+    for (const job of jobs) this.#scheduler.add(job);
+  }
+
+  /** What conversations of this run begin with, the most used first. */
+  prefixes(count: number): UsedPrefix[] {
+    return this.#prefixes.top(count);
   }
 
   close(): void {
+    clearInterval(this.#tending);
     this.#closing.abort();
     this.#scheduler.close();
+  }
+
+  /** Only the first request of a conversation says what it begins with. */
+  #began({ request, prompt }: Answered): void {
+    const { session, hints } = request;
+    if (prompt.source === 'text' || (session !== undefined && this.#seen.has(session.id))) return;
+    if (this.#seen.size >= LIMITS.sessionsKept) this.#seen.clear();
+    if (session !== undefined) this.#seen.add(session.id);
+    const { tokens, localHashes, blockTokens } = prompt;
+    const salt = hints.cacheSalt === undefined ? {} : { salt: hints.cacheSalt };
+    this.#prefixes.began({ tokens, localHashes, blockTokens, ...salt });
+  }
+
+  #keeper(): KeepWarm {
+    return new KeepWarm({
+      kvBlocks: (worker) => this.#settings.kvBlocks(worker),
+      add: (job) => this.#scheduler.add(job),
+      outlook: (job) => this.#outlook(job),
+      ended: (isKept) => this.#deps.emit({ type: 'warm.promise', isKept }),
+      now: () => performance.now(),
+    });
+  }
+
+  /** What waits for a worker that nobody told of is looked at now and then, too. */
+  #tend(): void {
+    this.#keep?.tend();
+    this.#scheduler.pump();
   }
 
   #isNextTurnWanted({ request, reason, answer }: Answered): boolean {
@@ -124,7 +178,7 @@ export class Warming {
       const isTooLong = prompt.tokens.length >= this.#deps.served.contextTokens;
       if (prompt.source === 'text' || isTooLong || this.#closing.signal.aborted) return;
       const { session, hints } = request;
-      this.add(
+      this.#scheduler.add(
         this.#job(prompt, { cause: 'next_turn', worker, session: session?.id, salt: hints.cacheSalt }),
       );
     } catch {

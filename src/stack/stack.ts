@@ -24,6 +24,7 @@ import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
 import { MissTeller } from './explain-misses.js';
 import { gatewayConfig } from './gateway-config.js';
 import { watchGpus } from './gpus.js';
+import { PREFIXES_KEPT, readPrefixes, writePrefixes } from './kept-prefixes.js';
 import { reapLeftoverWorkers } from './leftovers.js';
 import { ParserNet } from './parser-net.js';
 import { placeWorkers } from './place-workers.js';
@@ -99,6 +100,8 @@ export class Stack {
     this.#bus.emit({ type: 'stack.state', state: 'ready' });
     // An attached engine may be down while the stack is up.
     this.#judge();
+    const serving = placed.workers.map(({ id }) => id).filter((id) => !workers.missing().includes(id));
+    this.#gateway?.startPrefixes(readPrefixes(this.#options.stateDir, plan), serving, placed.blockTokens);
     return Math.round(performance.now() - startedAt);
   }
 
@@ -107,6 +110,8 @@ export class Stack {
     this.#isReady = false;
     this.#beside.abort();
     this.#bus.emit({ type: 'stack.state', state: 'draining' });
+    const { stateDir } = this.#options;
+    writePrefixes(stateDir, this.#spec.plan, this.#gateway?.usedPrefixes(PREFIXES_KEPT) ?? []);
     await this.#gateway?.close({ graceMs: options.isGraceful ? this.#spec.settings.drainMs : 0 });
     await Promise.all(this.#besides.map((one) => one.close()));
     await this.#workers?.close();

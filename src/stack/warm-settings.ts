@@ -27,6 +27,7 @@ export function warmSettings(plan: Plan, { share, nextTurn }: WarmChoice): WarmS
     headStart: HEAD_START_TOKENS,
     // One core computes everything: beside a running answer each prompt would slow it to half.
     needsIdle: plan.engine === 'embedded',
+    kvBlocks: (worker) => plan.workers.find(({ id }) => id === worker)?.kvBlocks ?? 0,
     fields: (worker) => ({
       ...priorityField(adapter, LOWEST, attached.get(worker)),
       ...(adapter.warmField === undefined ? {} : { [adapter.warmField]: true }),

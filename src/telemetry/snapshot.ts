@@ -111,6 +111,9 @@ class Store implements SnapshotStore {
       case 'warm.ended':
         this.#warm.apply(event);
         break;
+      case 'warm.promise':
+        this.#warm.promise(event);
+        break;
       case 'tier.stats':
         this.#rates.apply(event.tiers, event.at);
         this.#tiers = event.tiers;

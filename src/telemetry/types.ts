@@ -107,6 +107,8 @@ export type TelemetryEvent =
       promptTokens: number;
       cachedTokens: number;
     }
+  /** The lifetime a client asked for is over, on an engine that keeps none by itself. */
+  | { type: 'warm.promise'; isKept: boolean }
   | { type: 'request.failed'; id: string; code: string; message: string; e2eMs: number }
   | { type: 'request.cancelled'; id: string; e2eMs: number }
   | { type: 'request.rejected'; id: string; code: string; message: string }
@@ -169,6 +171,8 @@ export interface WarmSnapshot {
   computedTokens: number;
   /** Of all prompt tokens computed; null before anything was. */
   share: number | null;
+  /** Lifetimes asked for that held and did not, on engines that keep none by themselves. */
+  promises: { kept: number; broken: number };
 }
 
 export interface SessionSnapshot {

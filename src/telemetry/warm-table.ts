@@ -3,6 +3,7 @@ import type { TelemetryEvent, WarmSnapshot } from './types.js';
 
 export class WarmTable {
   readonly #causes: WarmSnapshot['causes'] = {};
+  readonly #promises = { kept: 0, broken: 0 };
   #promptTokens = 0;
   #computedTokens = 0;
 
@@ -19,6 +20,10 @@ export class WarmTable {
     this.#computedTokens += promptTokens - cachedTokens;
   }
 
+  promise({ isKept }: Extract<TelemetryEvent, { type: 'warm.promise' }>): void {
+    this.#promises[isKept ? 'kept' : 'broken'] += 1;
+  }
+
   /** `served` = prompt tokens computed for requests. */
   snapshot(served: number): WarmSnapshot {
     const all = served + this.#computedTokens;
@@ -26,6 +31,7 @@ export class WarmTable {
       causes: structuredClone(this.#causes),
       promptTokens: this.#promptTokens,
       computedTokens: this.#computedTokens,
+      promises: { ...this.#promises },
       share: all === 0 ? null : this.#computedTokens / all,
     };
   }

@@ -10,6 +10,7 @@ const WARM: WarmSettings = {
   nextTurn: 'certain',
   needsIdle: true,
   fields: () => ({ priority: 9 }),
+  kvBlocks: () => 0,
 };
 const long = 'word '.repeat(100);
 const tools = [{ type: 'function', function: { name: 'read', parameters: { type: 'object' } } }];
@@ -84,6 +85,7 @@ describe('the next turn', () => {
       promptTokens: 20,
       computedTokens: 12,
       share: 0.5,
+      promises: { kept: 0, broken: 0 },
     });
     const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
     expect(metrics).toMatch(/^dynamo_warm_prefixes_total\{cause="next_turn",outcome="done"\} 1$/m);
@@ -137,6 +139,26 @@ describe('the next turn', () => {
     release();
     await gateway.told('warm.ended');
     expect(gateway.of('warm.ended')).toMatchObject([{ outcome: 'done' }]);
+  });
+});
+
+describe('what the run before began with', () => {
+  it('is computed on every worker that serves, and what this run begins with is known', async () => {
+    const { script, release } = engine(says);
+    release();
+    gateway = await startGateway({ scripts: [script, script], warm: WARM });
+    const prefix = { tokens: Uint32Array.from({ length: 160 }, (_, at) => at), uses: 2 };
+    gateway.gateway.startPrefixes([prefix], ['w0', 'w1'], 16);
+    await vi.waitFor(() => expect(gateway.of('warm.ended')).toHaveLength(2));
+    expect(gateway.of('warm.ended').map(({ cause, outcome, worker }) => [cause, outcome, worker])).toEqual([
+      ['last_run', 'done', 'w0'],
+      ['last_run', 'done', 'w1'],
+    ]);
+    expect(gateway.gateway.usedPrefixes(8)).toEqual([]);
+    await ask(chat());
+    await ask(chat());
+    await ask(chat(), { 'x-dynamo-session-id': 's2' });
+    expect(gateway.gateway.usedPrefixes(8).map(({ uses }) => uses)).toEqual([2]);
   });
 });
 

@@ -71,7 +71,7 @@ function tierFamilies(tiers: readonly TierSnapshot[]): Family[] {
 }
 
 /** What was computed ahead is in no other figure. */
-function warmFamilies({ causes, computedTokens, promptTokens }: WarmSnapshot): Family[] {
+function warmFamilies({ causes, computedTokens, promptTokens, promises }: WarmSnapshot): Family[] {
   const samples = Object.entries(causes).flatMap(([cause, outcomes]) =>
     Object.entries(outcomes).map(([outcome, count]) => [{ cause, outcome }, count] as const),
   );
@@ -81,6 +81,15 @@ function warmFamilies({ causes, computedTokens, promptTokens }: WarmSnapshot): F
       type: 'counter',
       help: 'Prefixes to be computed ahead of their requests, by why and by how that ended.',
       samples,
+    },
+    {
+      name: 'dynamo_warm_promises',
+      type: 'counter',
+      help: 'Lifetimes clients asked of engines that keep none, by whether they held.',
+      samples: [
+        [{ held: 'yes' }, promises.kept],
+        [{ held: 'no' }, promises.broken],
+      ],
     },
     counter('dynamo_warm_prompt_tokens', 'Their tokens.', promptTokens),
     counter('dynamo_warm_computed_tokens', 'Of them, tokens that had to be computed.', computedTokens),
