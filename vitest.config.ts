@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
-    exclude: ['test/engines/**', 'node_modules/**'],
+    exclude: ['test/engines/**', 'test/chaos/**', 'node_modules/**'],
     // Golden frames show the time of day. Stacks here live for seconds: warming each one up would take longer than it gains.
     env: { TZ: 'UTC', DYNAMO_WARM_UP: 'off' },
     testTimeout: 60_000,

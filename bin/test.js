@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm test`, `npm run test:engines` and `npm run test:fuzz` (the fuzz tests with 50,000 cases each): set up, fetch the default model, run vitest, print the counts last.
+// `npm test`, `npm run test:engines`, `npm run test:chaos` and `npm run test:fuzz` (the fuzz tests with 50,000 cases each): set up, fetch the default model, run vitest, print the counts last.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -10,8 +10,7 @@ requireNode();
 install();
 build();
 
-const kind = ['engines', 'fuzz'].find((name) => name === process.argv[2]);
-const isEngines = kind === 'engines';
+const kind = ['engines', 'chaos', 'fuzz'].find((name) => name === process.argv[2]);
 const isFuzz = kind === 'fuzz';
 const filters = process.argv.slice(kind === undefined ? 2 : 3);
 if (isFuzz && filters.length === 0) filters.push('fuzz');
@@ -19,7 +18,8 @@ const scratch = mkdtempSync(path.join(os.tmpdir(), 'dynamo-test-'));
 const report = path.join(scratch, 'report.json');
 
 const model = process.env.DYNAMO_TEST_MODEL ?? fetchModel();
-const config = isEngines ? ['--config', path.join(root, 'vitest.engines.config.ts')] : [];
+const hasConfig = kind === 'engines' || kind === 'chaos';
+const config = hasConfig ? ['--config', path.join(root, `vitest.${kind}.config.ts`)] : [];
 const args = [
   'run',
   ...config,
