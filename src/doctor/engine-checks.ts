@@ -4,7 +4,7 @@ import { findLibrary } from '../engines/embedded/core/platform-package.js';
 import { pythonVersion } from '../engines/release.js';
 import { installCommand, ownProgram } from '../engines/vllm/environments.js';
 import { toDynamoError } from '../errors.js';
-import { findProgram } from '../plan/probe.js';
+import { findProgram } from '../plan/find-program.js';
 import { type Check, fail, ok, warn } from './types.js';
 
 /** Program on PATH → Python package whose metadata has the version. */

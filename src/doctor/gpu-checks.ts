@@ -1,7 +1,8 @@
 /** GPUs and their driver, and why a driver that is there does not answer. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findProgram } from '../plan/probe.js';
+import { findProgram } from '../plan/find-program.js';
+import { linkText } from '../plan/gpu-groups.js';
 import type { GpuInfo, HostSnapshot } from '../plan/types.js';
 import { formatBytes } from '../plan/units.js';
 import { type Check, fail, ok, warn } from './types.js';
@@ -16,14 +17,35 @@ export async function gpuChecks(
   host: HostSnapshot,
   env: Record<string, string | undefined> = process.env,
 ): Promise<Check[]> {
-  if (host.gpus.length > 0) return [...host.gpus.map(gpuCheck), driverCheck(host.driver)];
+  if (host.gpus.length > 0) {
+    const isNvidia = host.gpus.some(({ name }) => !name.startsWith('AMD'));
+    const driver = isNvidia
+      ? driverCheck(host.driver)
+      : ok('driver', `amdgpu ${host.driver ?? 'of a release it does not tell'}`);
+    return [...host.gpus.map(gpuCheck), driver, ...linkChecks(host)];
+  }
   const program = await findProgram('nvidia-smi', env);
   if (program === null) return [ok('gpu', 'no NVIDIA GPU; the embedded engine runs on the processor')];
   return [silentDriver(await answerOf(program))];
 }
 
-export function gpuCheck({ index, name, family, memoryBytes, freeBytes }: GpuInfo): Check {
+/** Only where there is something to join. */
+export function linkChecks({ gpus, links }: HostSnapshot): Check[] {
+  const said = linkText(gpus, links);
+  if (said === null) return [];
+  return said.includes('PCIe')
+    ? [warn('nvlink', said, 'Prefer variants of few GPUs (`parallel.tp`), and more workers.')]
+    : [ok('nvlink', said)];
+}
+
+export function gpuCheck({ index, name, family, memoryBytes, freeBytes, isSplit }: GpuInfo): Check {
   const id = `gpu-${index}`;
+  if (isSplit)
+    return warn(
+      id,
+      `${name} is cut into parts (MIG), which no plan uses`,
+      `Make it whole: \`sudo nvidia-smi -i ${index} -mig 0\`.`,
+    );
   const found = `${name}, ${formatBytes(freeBytes)} of ${formatBytes(memoryBytes)} free`;
   if (memoryBytes - freeBytes > memoryBytes * USED_SHARE) {
     return warn(

@@ -1,5 +1,6 @@
 /** Where workers of vLLM and SGLang go: which GPUs, and whether weights and one whole context fit. Pure. */
 import type { GpuVariant, Recipe } from '../recipes/schema.js';
+import { groupGpus, linkText } from './gpu-groups.js';
 import { soldGb } from './hardware.js';
 import { contextOf, type GpuRoom, gpuRoom, gpuUtilization } from './memory.js';
 import { isCpuVariant, placeVllmCpu } from './place-vllm-cpu.js';
@@ -26,8 +27,11 @@ export function placeGpus(
   const suited = suitedGpus(variant, host, wishes.isChosen);
   if (suited.length === 0)
     return { ok: false, reason: `${needs(variant)}, this host has ${describeGpus(host.gpus)}` };
-  const free = suited.filter((gpu) => gpu.freeBytes >= gpu.memoryBytes * gpuUtilization(variant));
-  const possible = Math.floor(free.length / perWorker);
+  const free = suited.filter(
+    (gpu) => !gpu.isSplit && gpu.freeBytes >= gpu.memoryBytes * gpuUtilization(variant),
+  );
+  const groups = groupGpus(free, perWorker, host.links);
+  const possible = groups.length;
   const count = wishes.workers ?? recipe.defaults.workers ?? possible;
   if (possible === 0 || count > possible) {
     return { ok: false, reason: tooFewGpus(variant, { suited, free, workers: Math.max(1, count) }) };
@@ -40,11 +44,14 @@ export function placeGpus(
     ok: true,
     workers: Array.from({ length: count }, (_, index) => ({
       ...bareWorker(`w${index}`, variant.engine, context, variant.block_tokens),
-      gpus: free.slice(index * perWorker, (index + 1) * perWorker).map((gpu) => gpu.index),
+      gpus: groups[index]!.map((gpu) => gpu.index),
       kvBlocks: Math.floor(room.kvTokens / variant.block_tokens),
     })),
     engineArgs: engineArgs(variant),
-    reasons: reasonsFor(variant, { free, suited, count }),
+    reasons: [
+      ...reasonsFor(variant, { free, suited, count }),
+      ...linkReasons(groups.slice(0, count), host.links),
+    ],
     notes: notesFor(room, context, perWorker),
   };
 }
@@ -109,9 +116,11 @@ function tooFewGpus(
   const { suited, free, workers } = have;
   const wanted = workers * variant.parallel.tp;
   const asked = workers > 1 ? `${workers} workers need ${wanted} GPUs` : needs(variant);
-  const busy = suited.length - free.length;
+  const split = suited.filter(({ isSplit }) => isSplit).length;
+  const busy = suited.length - free.length - split;
   const inUse = busy > 0 ? `, ${busy} of them in use by other programs` : '';
-  return `${asked}, this host has ${describeGpus(suited)}${inUse}`;
+  const inParts = split > 0 ? `, ${split} of them cut into parts (MIG)` : '';
+  return `${asked}, this host has ${describeGpus(suited)}${inUse}${inParts}`;
 }
 
 function tooSmall(room: GpuRoom, context: number): string {
@@ -137,9 +146,16 @@ function reasonsFor(
       : `on ${family}: ${known.source}`,
   ];
   if (suited.length > free.length)
-    reasons.push(`${suited.length - free.length} GPUs are left out: other programs use them`);
+    reasons.push(
+      `${suited.length - free.length} GPUs are left out: other programs use them, or they are cut into parts`,
+    );
   return reasons;
 }
+
+/** Each sentence once. */
+const linkReasons = (groups: GpuInfo[][], links: HostSnapshot['links']): string[] => [
+  ...new Set(groups.flatMap((group) => linkText(group, links) ?? [])),
+];
 
 function notesFor(room: GpuRoom, context: number, gpusPerWorker: number): string[] {
   const whole = formatBytes(room.weightsBytes * gpusPerWorker);

@@ -10,6 +10,10 @@ export interface GpuInfo {
   family: string;
   memoryBytes: number;
   freeBytes: number;
+  /** `GPU-…`, where the driver tells it. */
+  uuid?: string;
+  /** Cut into parts (MIG): nobody can have it whole. */
+  isSplit?: true;
 }
 
 /** What this machine has, probed once. Unknown facts are null, never invented. */
@@ -24,7 +28,11 @@ export interface HostSnapshot {
   freeMemoryBytes: number;
   gpus: GpuInfo[];
   driver: string | null;
+  /** How GPU i is linked with GPU j, by index, in `nvidia-smi topo`'s words: `NV18` for NVLink, else a way over PCIe. */
+  links?: string[][];
   nodeVersion: string;
+  /** Free bytes of /dev/shm; null or absent where there is none. */
+  sharedMemoryFreeBytes?: number | null;
   /** Free bytes where models and the disk tier live. */
   diskFreeBytes: number | null;
 }

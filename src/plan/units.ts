@@ -2,6 +2,7 @@
 
 export const GIB = 1024 ** 3;
 export const MIB = 1024 ** 2;
+export const KIB = 1024;
 
 /** `1.41 GiB`, `189 MiB`. */
 export function formatBytes(bytes: number): string {

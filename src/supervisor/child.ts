@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { findProgram } from '../plan/probe.js';
+import { findProgram } from '../plan/find-program.js';
 import { watchDeath } from './death-watch.js';
 import { hasTracker, killGroup } from './kill-group.js';
 import { LineSplitter } from './log-lines.js';

@@ -1,5 +1,5 @@
 /** What the GPUs are doing, from one `nvidia-smi` that goes on telling: asking anew each time costs it up to a second. */
-import { findProgram } from '../plan/probe.js';
+import { findProgram } from '../plan/find-program.js';
 import { MIB } from '../plan/units.js';
 import { type Child, spawnChild } from './child.js';
 

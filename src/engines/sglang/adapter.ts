@@ -1,7 +1,7 @@
 /** SGLang as the supervisor sees it: the user's own, found on PATH. */
 import path from 'node:path';
 import { DynamoError } from '../../errors.js';
-import { findProgram } from '../../plan/probe.js';
+import { findProgram } from '../../plan/find-program.js';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
 import { capabilitiesOf, priorityFor, releaseProblem } from '../capabilities.js';
 import { isAtLeast, pythonVersion } from '../release.js';

@@ -1,6 +1,6 @@
 /** Finds vLLM on this host: dynamo's own environment first, then PATH. Starts no engine. */
 import { DynamoError } from '../../errors.js';
-import { findProgram } from '../../plan/probe.js';
+import { findProgram } from '../../plan/find-program.js';
 import { isAtLeast, isCpuBuild, pythonVersion } from '../release.js';
 import { installCommand, ownProgram, VLLM_RELEASES, type VllmBuild } from './environments.js';
 

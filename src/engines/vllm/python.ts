@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { DynamoError } from '../../errors.js';
-import { findProgram } from '../../plan/probe.js';
+import { findProgram } from '../../plan/find-program.js';
 
 export interface PythonTools {
   /** An interpreter vLLM's wheels are made for. */
