@@ -31,10 +31,10 @@ export default class Doctor extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Doctor);
-    const { readSettings } = await import('../src/cli/settings.js');
+    const { userSettings } = await import('../src/cli/user-settings.js');
     const { parsePairs } = await import('../src/stack/resolve-plan.js');
     const { examine } = await import('../src/doctor/examine.js');
-    const settings = readSettings(this.paths);
+    const settings = await userSettings(this.paths);
     const diagnosis = await examine(
       {
         recipe: flags.recipe ?? settings.recipe,

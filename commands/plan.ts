@@ -28,10 +28,10 @@ export default class PlanCommand extends BaseCommand {
   async run(): Promise<void> {
     const { withOptionalValue } = await import('../src/cli/optional-value.js');
     const { flags } = await this.parse(PlanCommand, withOptionalValue(this.argv, '--simulate', 'verified'));
-    const { readSettings } = await import('../src/cli/settings.js');
+    const { userSettings } = await import('../src/cli/user-settings.js');
     const { parsePairs, resolvePlan } = await import('../src/stack/resolve-plan.js');
     const { planText } = await import('../src/plan/plan-text.js');
-    const settings = readSettings(this.paths);
+    const settings = await userSettings(this.paths);
     const { host, plan } = await resolvePlan(
       {
         recipe: flags.recipe ?? settings.recipe,

@@ -89,9 +89,9 @@ export default class Up extends BaseCommand {
     const { withOptionalValue } = await import('../src/cli/optional-value.js');
     const { flags } = await this.parse(Up, withOptionalValue(this.argv, '--simulate', 'verified'));
     const name = this.stackName(flags);
-    const { readSettings } = await import('../src/cli/settings.js');
+    const { userSettings } = await import('../src/cli/user-settings.js');
     const { parsePairs, resolvePlan } = await import('../src/stack/resolve-plan.js');
-    const settings = readSettings(this.paths);
+    const settings = await userSettings(this.paths);
     const wish = {
       recipe: flags.recipe ?? settings.recipe,
       variant: flags.variant,

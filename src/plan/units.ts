@@ -12,7 +12,8 @@ export function formatBytes(bytes: number): string {
 
 /** `202,752`. */
 export function formatCount(count: number): string {
-  return Math.round(count).toLocaleString('en-US');
+  // A locale's own way costs 40 ms the first time.
+  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 function trim(value: number): string {

@@ -45,14 +45,15 @@ export async function recipeSource(nameOrPath: string, sources: RecipeSources): 
   return await readBounded(isPath(nameOrPath) ? nameOrPath : (await findEntry(nameOrPath, sources)).file);
 }
 
-/** Every recipe by name, user ones first; a broken file is listed with its problems and breaks nothing else. */
+/** Every recipe by name (with `word` those whose name or text has it), user ones first; a broken file is listed with its problems and breaks nothing else. */
 export async function listRecipes({
   userDir,
   builtInDir = builtInRecipes(),
-}: RecipeSources): Promise<RecipeEntry[]> {
-  const own = await readFolder(userDir, 'user');
+  word,
+}: RecipeSources & { word?: string }): Promise<RecipeEntry[]> {
+  const own = await readFolder(userDir, 'user', word);
   const names = new Set(own.map(({ name }) => name));
-  const shipped = await readFolder(builtInDir, 'built-in');
+  const shipped = await readFolder(builtInDir, 'built-in', word);
   return [...own, ...shipped.filter(({ name }) => !names.has(name))];
 }
 
@@ -90,14 +91,18 @@ const isPath = (text: string): boolean =>
 
 /** By name, else by alias; `unknown_recipe` with the nearest names. */
 async function findEntry(name: string, sources: RecipeSources): Promise<RecipeEntry> {
-  const entries = await listRecipes(sources);
   const wanted = name.toLowerCase();
+  // Parsing every file takes longer than all the rest of a plan: those first that hold the word at all.
   const found =
-    entries.find((entry) => entry.name === wanted) ??
-    entries.find(({ recipe }) => recipe?.aliases.includes(wanted) === true);
+    entryOf(wanted, await listRecipes({ ...sources, word: wanted })) ??
+    entryOf(wanted, await listRecipes(sources));
   if (found !== undefined) return found;
-  throw unknownRecipe(name, entries);
+  throw unknownRecipe(name, await listRecipes(sources));
 }
+
+const entryOf = (wanted: string, entries: readonly RecipeEntry[]): RecipeEntry | undefined =>
+  entries.find((entry) => entry.name === wanted) ??
+  entries.find(({ recipe }) => recipe?.aliases.includes(wanted) === true);
 
 async function loadFile(file: string): Promise<Recipe> {
   const { recipe, problems } = await checkRecipe(file);
@@ -110,9 +115,21 @@ async function loadGguf(file: string): Promise<Recipe> {
   return recipeForGguf(await loadModelFacts(path.resolve(file)));
 }
 
-async function readFolder(folder: string, source: RecipeEntry['source']): Promise<RecipeEntry[]> {
+async function readFolder(
+  folder: string,
+  source: RecipeEntry['source'],
+  word?: string,
+): Promise<RecipeEntry[]> {
   const files = (await readdir(folder).catch(() => [])).filter((file) => /\.ya?ml$/i.test(file)).sort();
-  return await Promise.all(files.map((file) => readEntry(path.join(folder, file), source)));
+  const paths = files.map((file) => path.join(folder, file));
+  const has = await Promise.all(paths.map((file) => word === undefined || hasWord(file, word)));
+  return await Promise.all(paths.filter((_, at) => has[at]).map((file) => readEntry(file, source)));
+}
+
+async function hasWord(file: string, word: string): Promise<boolean> {
+  if (path.parse(file).name.toLowerCase() === word) return true;
+  const text = await readBounded(file).catch(() => '');
+  return text.toLowerCase().includes(word);
 }
 
 async function readEntry(file: string, source: RecipeEntry['source']): Promise<RecipeEntry> {

@@ -11,7 +11,7 @@ import { DynamoError } from '../errors.js';
 import { findModel, modelPath } from '../model/catalog.js';
 import { defaultRecipeFor } from '../plan/default-recipe.js';
 import { describedHost } from '../plan/hardware.js';
-import { makePlan, planOrThrow, refusalsOf } from '../plan/plan.js';
+import { makePlan, type PlanOptions, planOrThrow, refusalsOf } from '../plan/plan.js';
 import { probeHost } from '../plan/probe.js';
 import { readSettings } from '../plan/settings.js';
 import { parseTiers } from '../plan/tier-spec.js';
@@ -52,12 +52,13 @@ export async function resolvePlan(wish: PlanWish, paths: Paths): Promise<Resolve
   const here = await probeHost({ dataDir: paths.data });
   const sources = { userDir: path.join(paths.config, 'recipes') };
   const { settings, rest } = readSettings(wish.set);
-  const others = (await listRecipes(sources)).flatMap((entry) => entry.recipe ?? []);
+  // All recipes are read only where one has to be chosen or suggested.
+  const others = async () => (await listRecipes(sources)).flatMap((entry) => entry.recipe ?? []);
   const isSimulated = wish.simulate !== undefined;
   requireSimulatable(isSimulated, { settings: settings.simulator, tiers: wish.tiers });
-  const recipe = await loadRecipe(wish.recipe ?? defaultName(wish, here, others), sources);
+  const recipe = await loadRecipe(wish.recipe ?? (await defaultName(wish, here, others)), sources);
   const host = hostOf(wish, here, recipe);
-  const result = makePlan(recipe, host, {
+  const options: PlanOptions = {
     variant: wish.variant,
     engine: wish.engine,
     workers: wish.workers,
@@ -68,9 +69,11 @@ export async function resolvePlan(wish: PlanWish, paths: Paths): Promise<Resolve
       return { path: modelPath(modelsDir(paths), model), sha256: model.sha256 };
     },
     commandOf,
-    alternatives: others,
-  });
-  const planned = planOrThrow(result);
+  };
+  const result = makePlan(recipe, host, options);
+  const planned = planOrThrow(
+    result.ok ? result : makePlan(recipe, host, { ...options, alternatives: await others() }),
+  );
   const plan = isSimulated ? simulatedPlan({ recipe, plan: planned, host }, settings.simulator) : planned;
   return { recipe, host, plan, settings: readStackSettings(rest) };
 }
@@ -87,12 +90,16 @@ function hostOf(
 }
 
 /** A simulated stack may be of any size; a real one of what this host can carry. */
-function defaultName(wish: PlanWish, here: HostSnapshot, recipes: readonly Recipe[]): string {
+async function defaultName(
+  wish: PlanWish,
+  here: HostSnapshot,
+  recipes: () => Promise<readonly Recipe[]>,
+): Promise<string> {
   if (wish.simulate === undefined) {
     return defaultRecipeFor(wish.hardware === undefined ? here : describedHost(wish.hardware, here));
   }
   const fits = (recipe: Recipe): boolean => refusalsOf(recipe, hostOf(wish, here, recipe)).length === 0;
-  return largestRecipe(recipes, fits)?.name ?? defaultRecipeFor(here);
+  return largestRecipe(await recipes(), fits)?.name ?? defaultRecipeFor(here);
 }
 
 /** `--set` words as pairs; throws `usage` for one without `=`. */
