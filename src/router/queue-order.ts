@@ -36,6 +36,11 @@ export function tryOrder<T extends Ordered>(
   return [...tagged.slice(0, WINDOW), ...others.slice(0, WINDOW)].sort(compare);
 }
 
+/** Who leaves a queue that is too long: of the least important the one that came last. There is at least one. */
+export function lastInLine<T extends Ordered>(waiting: readonly T[]): T {
+  return waiting.reduce((last, one) => ((byClass(one, last) || one.arrival - last.arrival) > 0 ? one : last));
+}
+
 function byClass(a: Ordered, b: Ordered): number {
   return b.input.strictPriority - a.input.strictPriority || b.input.priority - a.input.priority;
 }

@@ -2,7 +2,7 @@
 import { DynamoError } from '../errors.js';
 import type { Round } from './admission.js';
 import type { Clock } from './clock.js';
-import { isTagged, tryOrder } from './queue-order.js';
+import { isTagged, lastInLine, tryOrder } from './queue-order.js';
 import type { RouterSettings } from './settings.js';
 import type { RouteInput } from './types.js';
 
@@ -70,8 +70,10 @@ export class AdmissionQueue<T extends object> {
       // Those ahead may be held by something that does not hold this one.
       if (this.size > 1) this.pump();
       if (this.size <= this.#settings.queueMax || !this.#classOf(waiter).includes(waiter)) return;
-      this.#leave(waiter);
-      reject(this.#refusal(waiter.hold));
+      // Somebody more important takes the place of one that is not.
+      const last = lastInLine([...this.#others, ...this.#tagged]);
+      this.#leave(last);
+      last.reject(this.#refusal(last.hold));
     });
   }
 

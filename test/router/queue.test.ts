@@ -91,6 +91,22 @@ describe('admission queue', () => {
     await expect(enter('c')).rejects.toMatchObject({ code: 'overloaded', retryAfterSeconds: 3, status: 529 });
   });
 
+  it('gives a place in a full queue to who is more important, and refuses who came last of the others', async () => {
+    const { enter, state, sent, queue: made } = queue(2);
+    const [a, b] = [enter('a'), enter('b', { priority: -1 })];
+    const urgent = enter('urgent', { priority: 1 });
+    await expect(b).rejects.toMatchObject({ code: 'overloaded' });
+    await expect(enter('c')).rejects.toMatchObject({ code: 'overloaded' });
+    const first = enter('first', { strictPriority: 1 });
+    await expect(a).rejects.toMatchObject({ code: 'overloaded' });
+    await expect(enter('late', { priority: 1 })).rejects.toMatchObject({ code: 'overloaded' });
+    state.places = 2;
+    made.pump();
+    await Promise.all([first, urgent]);
+    expect(sent).toEqual(['first', 'urgent']);
+    expect(made.size).toBe(0);
+  });
+
   it('each reason has its own patience, counted from when it began', async () => {
     const { enter, clock, state, queue: made } = queue();
     state.hold = 'not_ready';
