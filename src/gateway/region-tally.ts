@@ -14,8 +14,8 @@ interface Waiting {
   cachedTokens: number;
 }
 
-/** Pause after a prompt, as a multiple of the time it took: two percent of the event loop at most. */
-const REST = 49;
+/** Pause after a prompt, as a multiple of the time it took: one percent of the event loop at most. */
+const REST = 99;
 
 /** One writer, bounded: when requests end faster than that, the oldest are told by the share of their text. */
 export class RegionTally {

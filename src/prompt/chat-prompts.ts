@@ -100,7 +100,7 @@ export class ChatPrompts {
   ): Promise<PreparedPrompt> {
     const chat = engineChat(request);
     const tools = toolsText(chat.tools);
-    const lead = `${tools}${JSON.stringify(chat.kwargs)}`;
+    const lead = leadOf(chat, tools);
     const found = this.#memo.find(lead, chat.messages);
     const pace = sizeOf(request) > LONG_CHARS ? new Pace() : null;
     const isNext = found !== null && found.common === found.conversation.messages.length;
@@ -181,14 +181,16 @@ export class ChatPrompts {
     if (!isDue || made.tokens.length > CHECKED_TOKENS_MAX) return;
     // A later turn may be written over its last tokens by then.
     const tokens = made.tokens.slice();
-    setImmediate(() => {
-      if (isEqual(prompts.whole(chat).tokens, tokens)) return;
-      prompts.distrust();
-      this.#memo.clear();
-      this.#options.warn(
-        'The chat template changes earlier turns in a way its probes did not show; prompts are rendered whole from now on.',
-      );
-    });
+    setImmediate(() => this.#compare(prompts, chat, tokens));
+  }
+
+  #compare(prompts: LocalPrompts, chat: EngineChat, tokens: Uint32Array): void {
+    if (isEqual(prompts.whole(chat).tokens, tokens)) return;
+    prompts.distrust();
+    this.#memo.clear();
+    this.#options.warn(
+      'The chat template changes earlier turns in a way its probes did not show; prompts are rendered whole from now on.',
+    );
   }
 
   /** Hashes of blocks within the first `same` tokens are taken from the turn before. */
@@ -206,6 +208,18 @@ export class ChatPrompts {
     );
   }
 }
+
+/** One text for the conversations with the same list of tools: comparing it with itself costs nothing. */
+function leadOf({ tools, kwargs }: EngineChat, text: string): string {
+  const variables = JSON.stringify(kwargs);
+  const known = leads.get(tools);
+  if (known?.variables === variables) return known.lead;
+  const lead = text + variables;
+  leads.set(tools, { variables, lead });
+  return lead;
+}
+
+const leads = new WeakMap<EngineChat['tools'], { variables: string; lead: string }>();
 
 /** The chat as it goes on from the conversation found, or from where it left that; null where it must be rendered whole. */
 function continued(

@@ -15,7 +15,7 @@ interface Believed {
 }
 
 /** Share of the lifetime within which a second use is the same use. */
-const TOUCH_SHARE = 1 / 64;
+const TOUCH_SHARE = 1 / 8;
 
 /**
  * Our sequence hashes serve as the engine hashes of such a lane. A block is believed for `lifetimeMs` after its
