@@ -1,6 +1,7 @@
 /** What a request's cache marks wrote: Anthropic's clients are told, by lifetime. Pure. */
 import type { Region } from '../prompt/types.js';
-import type { CommonRequest } from '../request/types.js';
+import { GrownLists } from '../request/grown-list.js';
+import type { CommonRequest, Message } from '../request/types.js';
 import { cacheMarks } from './spans.js';
 
 /** Prompt tokens that were computed and marked to be kept. */
@@ -17,11 +18,16 @@ const SHORT_SECONDS = 300;
 /** Whether anything was marked; cheap, unlike finding where. */
 export function hasMarks({ input, tools, hints }: CommonRequest): boolean {
   if (hints.cacheControl !== undefined || tools.some(({ cache }) => cache !== undefined)) return true;
-  return (
-    input.kind === 'chat' &&
-    input.messages.some(({ blocks }) => blocks.some((block) => 'cache' in block && block.cache !== undefined))
-  );
+  if (input.kind !== 'chat') return false;
+  const before = marked.find(input.messages);
+  const isMarked = (message: Message): boolean =>
+    message.blocks.some((block) => 'cache' in block && block.cache !== undefined);
+  const has = before?.made === true || input.messages.slice(before?.count ?? 0).some(isMarked);
+  marked.keep(input.messages, input.messages.length, has);
+  return has;
 }
+
+const marked = new GrownLists<Message, boolean>();
 
 /** A mark stands for everything before it; what lies under two has the longer lifetime. */
 export function cacheWrites(

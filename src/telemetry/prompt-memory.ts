@@ -204,7 +204,9 @@ const ends = (text: string): string =>
 function commonTokens(a: Uint32Array, b: Uint32Array): number {
   let low = 0;
   let high = Math.min(a.length, b.length);
-  if (a === b || isSame(a, b, 0, high)) return high;
+  // A conversation's prompts mostly lie in one memory.
+  const isOne = a.buffer === b.buffer && a.byteOffset === b.byteOffset;
+  if (isOne || isSame(a, b, 0, high)) return high;
   // The first difference lies after `low`, before `high`.
   while (high - low > 1) {
     const middle = (low + high) >> 1;
