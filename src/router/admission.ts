@@ -7,6 +7,7 @@ import { promptSequence } from '../prompt/hash/block-hash.js';
 import { type Decided, decide, type RouterState } from './decide.js';
 import { allowedWorkers, holdOf } from './eligibility.js';
 import type { Hold } from './queue.js';
+import { patienceOf } from './queue-order.js';
 import type { RouterSettings } from './settings.js';
 import type { AdmissionView, Policy, RouteInput, RoutingRequest, WorkerId } from './types.js';
 import type { WorkerRecord } from './worker-record.js';
@@ -58,15 +59,16 @@ function bindLate(
   },
 ): Admission {
   const waited = state.clock.now() - since;
-  const isDue = waited >= settings.reserveAfterMs && round.reserved.size < RESERVED_MAX;
-  const request = requestOf(state, input);
+  const patience = patienceOf({ input });
+  const isDue = waited >= patience * settings.reserveAfterMs && round.reserved.size < RESERVED_MAX;
+  const request = namedRequest(state, input);
   const sequence = promptSequence(input.localHashes);
   const starters = open.filter((record) => canStart(request, viewOf(state, record, sequence)));
   // Most looks at a long queue end here, without a lookup.
   if (starters.length === 0 && !isDue) return 'busy';
   const decided = decide(state, input, open, { isSpeculative: false });
   if (starters.includes(decided.record)) return decided;
-  if (starters.length > 0 && waited >= settings.holdForBestMs) {
+  if (starters.length > 0 && waited >= patience * settings.holdForBestMs) {
     return decide(state, input, starters, { isSpeculative: false });
   }
   if (isDue) round.reserved.add(decided.record.worker.id);
@@ -74,7 +76,7 @@ function bindLate(
 }
 
 /** The request without its session where none is named: finding it takes a lookup. */
-function requestOf(state: RouterState, input: RouteInput): RoutingRequest {
+export function namedRequest(state: RouterState, input: RouteInput): RoutingRequest {
   const { requestId, promptTokens, blockTokens, priority, sessionId } = input;
   return {
     id: requestId,

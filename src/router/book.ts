@@ -2,6 +2,15 @@
 import { PrefixCounts } from './prefix-counts.js';
 import type { WorkerLoad } from './types.js';
 
+/** What a worker was sent and has not finished; figures as in `WorkerLoad`. */
+export interface BookedLoad {
+  requests: number;
+  prefillTokens: number;
+  decodeBlocks: number;
+}
+
+export const NOTHING_BOOKED: BookedLoad = { requests: 0, prefillTokens: 0, decodeBlocks: 0 };
+
 /** Load of one worker. Only its bookings and `report` change it. */
 export class WorkerBook {
   activeRequests = 0;
@@ -23,6 +32,11 @@ export class WorkerBook {
   load(): WorkerLoad {
     const { activeRequests, prefillTokens, decodeBlocks, waiting } = this;
     return { activeRequests, prefillTokens, decodeBlocks, waiting };
+  }
+
+  booked(): BookedLoad {
+    const { activeRequests: requests, prefillTokens, decodeBlocks } = this;
+    return { requests, prefillTokens, decodeBlocks };
   }
 
   book(request: BookedRequest): Booking {

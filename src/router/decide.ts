@@ -8,6 +8,7 @@ import type { LossLog } from './losses.js';
 import type { PolicyGuard } from './policies/guard.js';
 import type { PredictedBlocks } from './predicted.js';
 import type { ReachableSet } from './reachable.js';
+import type { Residents } from './residents.js';
 import type { Session, SessionBook } from './sessions.js';
 import type {
   Candidate,
@@ -35,6 +36,7 @@ export interface RouterState {
   /** Used until any worker has been measured. */
   defaultPrefillMsPerToken: number;
   sessions: SessionBook;
+  residents: Residents;
   reachable: ReachableSet;
   losses: LossLog;
   predicted: PredictedBlocks;

@@ -20,6 +20,7 @@ export interface Ordered {
 
 /** A millisecond of waiting outweighs this many of prefill. */
 const PATIENCE = 0.1;
+const TAGGED_PATIENCE = 1 / 3;
 /** Requests of each class, with a priority and without, that are looked at. */
 export const WINDOW = 64;
 
@@ -27,13 +28,26 @@ export const WINDOW = 64;
 export const isTagged = ({ input }: Pick<Ordered, 'input'>): boolean =>
   input.strictPriority > 0 || input.priority > 0;
 
-/** The first of each class, both by arrival, in the order to try them. */
+/** Share of the usual waits after which it takes any worker or reserves its best: a request with a priority is less patient. */
+export const patienceOf = (one: Pick<Ordered, 'input'>): number => (isTagged(one) ? TAGGED_PATIENCE : 1);
+
+/** The first of each class that may be tried, both by arrival, in the order to try them. */
 export function tryOrder<T extends Ordered>(
   { tagged, others }: { tagged: readonly T[]; others: readonly T[] },
-  { order, now, ageMs }: { order: QueueOrder; now: number; ageMs: number },
+  { order, now, ageMs, may }: { order: QueueOrder; now: number; ageMs: number; may(one: T): boolean },
 ): T[] {
   const compare = (a: T, b: T): number => byClass(a, b) || within(a, b, { order, now, ageMs });
-  return [...tagged.slice(0, WINDOW), ...others.slice(0, WINDOW)].sort(compare);
+  return [...firstOf(tagged, may), ...firstOf(others, may)].sort(compare);
+}
+
+/** Those held back do not count: they would keep everybody behind them from being looked at. */
+function firstOf<T>(waiters: readonly T[], may: (one: T) => boolean): T[] {
+  const first: T[] = [];
+  for (const waiter of waiters) {
+    if (first.length === WINDOW) break;
+    if (may(waiter)) first.push(waiter);
+  }
+  return first;
 }
 
 /** Who leaves a queue that is too long: of the least important the one that came last. There is at least one. */

@@ -2,7 +2,7 @@
 import { DynamoError } from '../errors.js';
 import type { Round } from './admission.js';
 import type { Clock } from './clock.js';
-import { isTagged, lastInLine, tryOrder } from './queue-order.js';
+import { isTagged, lastInLine, patienceOf, tryOrder } from './queue-order.js';
 import type { RouterSettings } from './settings.js';
 import type { RouteInput } from './types.js';
 
@@ -14,6 +14,8 @@ export type Hold = 'busy' | 'not_ready' | 'failed';
 export interface AdmissionHandlers<T> {
   /** Sends it, or says why not. `since` = when it arrived; `round` = what those ahead of it were promised. */
   attempt(input: RouteInput, since: number, round: Round): T | Hold;
+  /** It is not to be tried yet, whatever has room. */
+  isHeldBack(input: RouteInput, since: number): boolean;
   /** Milliseconds of prefill it needs, for the order. */
   workMs(input: RouteInput): number;
   /** Seconds after which a refused request should come again, given how many wait. */
@@ -60,7 +62,7 @@ export class AdmissionQueue<T extends object> {
     if (signal.aborted) throw new DynamoError('client_closed');
     const since = this.#clock.now();
     let hold: Hold = 'busy';
-    if (this.size === 0) {
+    if (this.size === 0 && !this.#handlers.isHeldBack(input, since)) {
       const sent = this.#handlers.attempt(input, since, { reserved: new Set() });
       if (typeof sent === 'object') return sent;
       hold = sent;
@@ -83,7 +85,8 @@ export class AdmissionQueue<T extends object> {
     const { queueOrder: order, ageMs } = this.#settings;
     const round: Round = { reserved: new Set() };
     const waiting = { tagged: this.#tagged, others: this.#others };
-    for (const waiter of tryOrder(waiting, { order, now: this.#clock.now(), ageMs })) {
+    const may = ({ input, since }: Waiter<T>): boolean => !this.#handlers.isHeldBack(input, since);
+    for (const waiter of tryOrder(waiting, { order, now: this.#clock.now(), ageMs, may })) {
       const sent = this.#handlers.attempt(waiter.input, waiter.since, round);
       if (typeof sent === 'object') {
         this.#leave(waiter);
@@ -117,8 +120,7 @@ export class AdmissionQueue<T extends object> {
     };
     signal.addEventListener('abort', onAbort, { once: true });
     // It asks for less as it waits longer, so it is looked at again even when nothing else happens.
-    const { holdForBestMs, reserveAfterMs } = this.#settings;
-    const looks = [holdForBestMs, reserveAfterMs].map((ms) => this.#clock.after(ms, () => this.pump()));
+    const looks = lookTimes(known, this.#settings).map((ms) => this.#clock.after(ms, () => this.pump()));
     this.#classOf(waiter).push(waiter);
     this.#arm(waiter);
     return waiter;
@@ -153,4 +155,11 @@ export class AdmissionQueue<T extends object> {
     error.retryAfterSeconds = seconds;
     return error;
   }
+}
+
+function lookTimes(waiter: Pick<Waiter<unknown>, 'input'>, settings: RouterSettings): number[] {
+  const { holdForBestMs, reserveAfterMs, pauseMs } = settings;
+  const patience = patienceOf(waiter);
+  const times = [patience * holdForBestMs, patience * reserveAfterMs];
+  return pauseMs > 0 ? [...times, pauseMs] : times;
 }

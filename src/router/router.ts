@@ -3,6 +3,7 @@
 import { admit, type Round } from './admission.js';
 import { ApproximateFeed } from './approximate.js';
 import { BlockEvents } from './block-events.js';
+import { type BookedLoad, NOTHING_BOOKED } from './book.js';
 import { type Clock, systemClock } from './clock.js';
 import { type Decided, decide, type RouterState, workMs } from './decide.js';
 import { DecisionRing } from './decisions.js';
@@ -14,6 +15,7 @@ import { PolicyGuard } from './policies/guard.js';
 import { PredictedBlocks } from './predicted.js';
 import { AdmissionQueue, type Hold } from './queue.js';
 import { ReachableSet } from './reachable.js';
+import { isHeldBack, Residents } from './residents.js';
 import { SessionBook } from './sessions.js';
 import { DEFAULT_SETTINGS, type RouterSettings } from './settings.js';
 import type {
@@ -31,7 +33,7 @@ import type {
 import { WorkerRecord } from './worker-record.js';
 
 export interface RouterObserver {
-  onLoad?(worker: WorkerId, load: { requests: number; prefillTokens: number; decodeBlocks: number }): void;
+  onLoad?(worker: WorkerId, load: BookedLoad): void;
   /** The policy did something wrong and the default decided. */
   onPolicyFault?(faults: PolicyFaults, message: string): void;
 }
@@ -85,7 +87,7 @@ export interface Router extends RouterService {
   lossOf(worker: WorkerId): Loss | null;
   /** Applied since start. */
   eventsApplied(): EventCounts;
-  bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number };
+  bookedLoad(worker: WorkerId): BookedLoad;
 }
 
 export function createRouter(options: RouterOptions): Router {
@@ -111,6 +113,7 @@ class KvRouter implements Router {
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.#blockTokens = options.blockTokens ?? 0;
     const reachable = new ReachableSet();
+    const sessions = new SessionBook(clock, this.#settings.outputTokens);
     this.#state = {
       index: options.index,
       policy: options.policy,
@@ -125,7 +128,8 @@ class KvRouter implements Router {
       workers: new Map(),
       priorityAt: Number.NEGATIVE_INFINITY,
       defaultPrefillMsPerToken: this.#settings.prefillMsPerToken,
-      sessions: new SessionBook(clock, this.#settings.outputTokens),
+      sessions,
+      residents: new Residents(clock, sessions),
       reachable,
       losses: new LossLog(clock, reachable),
       predicted: new PredictedBlocks(clock, this.#settings.predictedMs),
@@ -134,6 +138,7 @@ class KvRouter implements Router {
     this.#blocks = new BlockEvents(this.#state);
     this.#queue = new AdmissionQueue(clock, this.#settings, {
       attempt: (input, since, round) => this.#attempt(input, since, round),
+      isHeldBack: (input, since) => isHeldBack(this.#state, this.#settings, { input, since }),
       workMs: (input) => workMs(this.#state, input),
       retryAfterSeconds: (waiting) =>
         retryAfterSeconds(this.#state.workers, waiting, this.#settings.maxActivePerWorker),
@@ -187,11 +192,8 @@ class KvRouter implements Router {
   }
 
   setEligible(worker: WorkerId, isEligible: boolean): void {
-    const record = this.#state.workers.get(worker);
-    if (record === undefined || record.isEligible === isEligible) return;
-    record.isEligible = isEligible;
-    if (isEligible) record.eligibleSince = this.#clock.now();
-    this.#queue.pump();
+    const isNew = this.#state.workers.get(worker)?.setEligible(isEligible, this.#clock.now());
+    if (isNew === true) this.#queue.pump();
   }
 
   reportLoad(worker: WorkerId, load: { running: number; waiting: number; kvUsage: number }): void {
@@ -252,11 +254,8 @@ class KvRouter implements Router {
     return { ...this.#blocks.applied };
   }
 
-  bookedLoad(worker: WorkerId): { requests: number; prefillTokens: number; decodeBlocks: number } {
-    const book = this.#state.workers.get(worker)?.book;
-    if (book === undefined) return { requests: 0, prefillTokens: 0, decodeBlocks: 0 };
-    const { activeRequests: requests, prefillTokens, decodeBlocks } = book;
-    return { requests, prefillTokens, decodeBlocks };
+  bookedLoad(worker: WorkerId): BookedLoad {
+    return this.#state.workers.get(worker)?.book.booked() ?? NOTHING_BOOKED;
   }
 
   #attempt(input: RouteInput, since: number, round: Round): Placement | Hold {

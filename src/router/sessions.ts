@@ -35,7 +35,7 @@ const NOTHING: LiveContext = { liveBlocks: 0, contextBlocks: 0 };
 const LOOK_BACK = 512;
 const NEWEST_WEIGHT = 0.3;
 /** Of a worker's blocks, for idle sessions with a priority. */
-const PINNED_SHARE = 0.5;
+const PINNED_SHARE = 0.3;
 
 /**
  * Bounded, least recently used dropped. A request without a session id belongs to the session whose last
@@ -144,7 +144,7 @@ export class SessionBook {
     };
   }
 
-  /** Context blocks of idle sessions with a priority, at most half of the worker's. */
+  /** Context blocks of idle sessions with a priority, at most their share of the worker's. */
   pinnedBlocks(worker: WorkerId, kvBlocks: number): number {
     this.#expire();
     let blocks = 0;

@@ -11,6 +11,11 @@ export interface RouterSettings {
   holdForBestMs: number;
   /** Milliseconds after which a waiting request reserves its best worker. */
   reserveAfterMs: number;
+  /**
+   * Longest time the next turn of a conversation is held back while others fill all memory; 0 = not at all. Nothing but
+   * `kv` heeds it.
+   */
+  pauseMs: number;
   /** Milliseconds after which waiting requests go by arrival. */
   ageMs: number;
   /** Requests waiting at once; more are refused as `overloaded`. */
@@ -36,6 +41,7 @@ export const DEFAULT_SETTINGS: RouterSettings = {
   queueOrder: 'shortest',
   holdForBestMs: 15_000,
   reserveAfterMs: 20_000,
+  pauseMs: 0,
   ageMs: 10_000,
   queueMax: LIMITS.queueMax,
   queueWaitMs: LIMITS.queueWaitMs,

@@ -32,6 +32,14 @@ export class WorkerRecord {
     this.lane = lane;
   }
 
+  /** Answers whether that is new. */
+  setEligible(isEligible: boolean, now: number): boolean {
+    if (this.isEligible === isEligible) return false;
+    this.isEligible = isEligible;
+    if (isEligible) this.eligibleSince = now;
+    return true;
+  }
+
   /** Measured milliseconds per prompt token; null until then. Long prompts count more: short ones time the engine's step. */
   get prefillMsPerToken(): number | null {
     return this.#prefillTokens === 0 ? null : this.#prefillMs / this.#prefillTokens;

@@ -50,6 +50,22 @@ describe('late binding', () => {
     expect((placed as Placement).worker).not.toBe(warm.worker);
   });
 
+  it.each([
+    { priority: 0, isPatient: true },
+    { priority: 1, isPatient: false },
+  ])('lets one of priority $priority wait for its best worker: still after half the time? $isPatient', async ({
+    priority,
+    isPatient,
+  }) => {
+    const { route, serve, clock } = rig({ workers: [room, room] });
+    const warm = await serve(tokens(1, 160), [], { sessionId: 's', osl: 1 });
+    await route(tokens(2, 128), { sessionId: 'other', osl: 16, workerPin: warm.worker });
+    const back = route([...tokens(1, 160), ...tokens(9, 32)], { sessionId: 's', priority, osl: 1 });
+    expect(await settled(back)).toBe('waiting');
+    clock.advance(DEFAULT_SETTINGS.holdForBestMs / 2);
+    expect(((await settled(back)) === 'waiting') === isPatient).toBe(true);
+  });
+
   it('reserves its best worker for one that waited long: later small ones do not slip in for ever', async () => {
     const { route, clock } = rig({ workers: [room] });
     const running = await route(tokens(1, 160), { osl: 1 });
@@ -66,10 +82,10 @@ describe('late binding', () => {
     const { route, serve } = rig({ workers: [room] });
     await serve(tokens(1, 144), [], { sessionId: 'urgent', priority: 5, osl: 1 });
     const running = await route(tokens(2, 64), { osl: 1 });
-    // 4 blocks run and 10 are pinned: 6 are left.
-    const untagged = route(tokens(3, 128), { osl: 1 });
+    // 4 blocks run and 6 are pinned: 10 are left, and 11 needed.
+    const untagged = route(tokens(3, 160), { osl: 1 });
     expect(await settled(untagged)).toBe('waiting');
-    expect(await settled(route(tokens(4, 128), { priority: 1, osl: 1 }))).toMatchObject({ worker: 'w0' });
+    expect(await settled(route(tokens(4, 160), { priority: 1, osl: 1 }))).toMatchObject({ worker: 'w0' });
     running.finish(outcomeOf(running));
   });
 

@@ -14,12 +14,12 @@ const one = (id: string, workMs: number, more: { since?: number; priority?: numb
   input: { strictPriority: 0, priority: more.priority ?? 0 },
 });
 
-function order(waiting: Named[], by: QueueOrder, now = 0): string {
+function order(waiting: Named[], by: QueueOrder, now = 0, may = (_: Named): boolean => true): string {
   const classes = {
     tagged: waiting.filter(isTagged),
     others: waiting.filter((each) => !isTagged(each)),
   };
-  return tryOrder(classes, { order: by, now, ageMs: 10_000 })
+  return tryOrder(classes, { order: by, now, ageMs: 10_000, may })
     .map(({ id }) => id)
     .join('');
 }
@@ -50,5 +50,11 @@ describe('the order waiting requests are tried in', () => {
     const found = order([...flood, one('x', 1, { priority: 1 })], 'shortest');
     expect(found).toHaveLength(WINDOW + 1);
     expect(found[0]).toBe('x');
+  });
+
+  it('looks past those that are held back', () => {
+    const held = Array.from({ length: WINDOW * 2 }, () => one('.', 1));
+    const found = order([...held, one('x', 1)], 'shortest', 0, ({ id }) => id !== '.');
+    expect(found).toBe('x');
   });
 });

@@ -30,6 +30,7 @@ function queue(queueMax = 100): {
         sent.push(requestId);
         return { id: requestId };
       },
+      isHeldBack: () => false,
       workMs: ({ promptTokens }) => promptTokens,
       retryAfterSeconds: (waiting) => waiting + 1,
       detail: (hold) => `because ${hold}`,
