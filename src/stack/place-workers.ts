@@ -11,13 +11,15 @@ export async function placeWorkers(plan: Plan, paths: Paths, name: string): Prom
   makePrivateDir(paths.runtime);
   makePrivateDir(dir);
   const workers: WorkerPlan[] = [];
+  const taken = new Set<number>();
   for (const worker of plan.workers) {
     // Somebody else has placed it.
     if (worker.attached !== undefined) {
       workers.push(worker);
       continue;
     }
-    const port = worker.port === 0 ? await freePort(worker.host) : worker.port;
+    const port = worker.port === 0 ? await freePort(worker.host, 0, taken) : worker.port;
+    taken.add(port);
     const scratch = hasScratch(worker) ? { scratch: makeScratchFolder(dir, worker.id) } : {};
     workers.push({ ...worker, ...scratch, port, events: worker.events ?? (await endpoints(dir, worker)) });
   }

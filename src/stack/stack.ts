@@ -245,7 +245,7 @@ export class Stack {
     const urlOf = (id: string) => workers.urlOf(id);
     const observer = bridgeSupervisor((event) => this.#bus.emit(event), urlOf, {
       onState: (worker, state, facts) => {
-        workers.onState(worker, state);
+        workers.onState(worker, state, facts.port);
         this.#writeState();
         this.#judge();
         this.#options.report({

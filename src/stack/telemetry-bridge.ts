@@ -1,5 +1,5 @@
 /** What rooms report in their own words, as telemetry events. Rooms know nothing of telemetry; only this file joins them. */
-import type { SupervisorObserver } from '../supervisor/types.js';
+import type { SupervisorObserver, WorkerFacts } from '../supervisor/types.js';
 import type { TelemetryEvent } from '../telemetry/types.js';
 
 type Emit = (event: TelemetryEvent) => void;
@@ -23,6 +23,7 @@ export function bridgeSupervisor(
         ...(pid === null ? {} : { pid }),
         ...(reason === undefined ? {} : { reason }),
       });
+      if (facts.telling !== undefined) emit(givenUp(worker, facts));
       also.onState(worker, state, facts);
     },
     onLog(worker, line) {
@@ -30,4 +31,11 @@ export function bridgeSupervisor(
       also.onLog(worker, line);
     },
   };
+}
+
+/** A crash loop is over: what the worker said is worth more than that it died. */
+function givenUp(worker: string, { reason = 'it ended', telling = [] }: WorkerFacts): TelemetryEvent {
+  const said = telling.map((line) => `\n  | ${line}`).join('');
+  const message = `${worker} is given up: ${reason}; \`dynamo restart ${worker}\` tries again${said}`;
+  return { type: 'warning', code: 'worker_failed', message, worker };
 }

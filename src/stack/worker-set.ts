@@ -71,8 +71,9 @@ export class WorkerSet {
   }
 
   /** The supervisor's word on a worker: the only thing that makes one eligible or not. */
-  onState(id: string, state: LifecycleState): void {
+  onState(id: string, state: LifecycleState, port?: number): void {
     const attached = this.#workers.get(id);
+    if (attached !== undefined && port !== undefined) attached.worker = { ...attached.worker, port };
     if (attached === undefined || attached.state === state) return;
     const served = attached.state === 'ready' || attached.state === 'draining';
     attached.state = state;

@@ -10,11 +10,21 @@ const NEXT_TRIES = 100;
 /** Characters of a holder's command line in an error. */
 const COMMAND_SHOWN = 120;
 
-/** `preferred` when it is free, else the next free one above it; any free one when none is preferred. */
-export async function freePort(host: string, preferred = 0): Promise<number> {
+/**
+ * `preferred` when it is free, else the next free one above it; any free one when none is preferred, but none of `taken`:
+ * those were found free and are not listened on yet.
+ */
+export async function freePort(
+  host: string,
+  preferred = 0,
+  taken: ReadonlySet<number> = new Set(),
+): Promise<number> {
   if (preferred > 0) return await nextFreePort(host, preferred);
-  const found = await tryPort(host, 0);
-  if (found !== null) return found;
+  for (let tries = 0; tries <= taken.size; tries += 1) {
+    const found = await tryPort(host, 0);
+    if (found === null) break;
+    if (!taken.has(found)) return found;
+  }
   throw new DynamoError('usage', {
     detail: `Nothing can listen on ${host}.`,
     remedy: 'Use an address of this machine: --host 127.0.0.1',

@@ -10,13 +10,20 @@ export interface SupervisedWorker {
   adapter: EngineAdapter;
 }
 
+export interface WorkerFacts {
+  phase: Phase;
+  pid: number | null;
+  reason?: string;
+  restarts: number;
+  /** Where it listens; another after a death because of a taken port. Absent where somebody else runs it. */
+  port?: number;
+  /** Of one that is given up: the lines of its output that say why. */
+  telling?: string[];
+}
+
 /** Facts, in order, per worker. A listener may not throw. */
 export interface SupervisorObserver {
-  onState(
-    worker: string,
-    state: LifecycleState,
-    facts: { phase: Phase; pid: number | null; reason?: string; restarts: number },
-  ): void;
+  onState(worker: string, state: LifecycleState, facts: WorkerFacts): void;
   onLog(worker: string, line: string): void;
 }
 

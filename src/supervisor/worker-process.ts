@@ -2,6 +2,7 @@
 import type { Phase } from '../engines/types.js';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import type { WorkerPlan } from '../plan/types.js';
 import type { Child, ExitFacts, SpawnChild } from './child.js';
 import type { Clock } from './clock.js';
 import { workerEnvironment } from './environment.js';
@@ -16,6 +17,7 @@ import {
 } from './lifecycle.js';
 import { LogFile } from './log-file.js';
 import { LogTail, tellingLines } from './log-lines.js';
+import { freePort } from './ports.js';
 import { processFacts } from './process-facts.js';
 import { waitUntilReady } from './readiness.js';
 import type { ProcessEntry, SupervisedWorker, SupervisorObserver } from './types.js';
@@ -34,6 +36,8 @@ interface Attempt {
   child: Child | null;
   /** What was started, one space between. */
   commandLine: string;
+  /** What it wrote: an earlier try's words do not explain its death. */
+  tail: LogTail;
   controller: AbortController;
 }
 
@@ -44,6 +48,8 @@ interface Waiter {
 
 export class WorkerProcess {
   readonly #supervised: SupervisedWorker;
+  /** As it is started next: with another port when the one it had was taken. */
+  #worker: WorkerPlan;
   readonly #options: WorkerProcessOptions;
   readonly #log: LogFile;
   readonly #tail = new LogTail();
@@ -59,12 +65,13 @@ export class WorkerProcess {
 
   constructor(supervised: SupervisedWorker, options: WorkerProcessOptions) {
     this.#supervised = supervised;
+    this.#worker = supervised.worker;
     this.#options = options;
     this.#log = new LogFile(options.logDir, this.id);
   }
 
   get id(): string {
-    return this.#supervised.worker.id;
+    return this.#worker.id;
   }
 
   /** Resolves when the worker serves; rejects when it failed for good or was stopped. Starts it only once. */
@@ -125,7 +132,10 @@ export class WorkerProcess {
   }
 
   async #spawn(): Promise<void> {
-    const attempt: Attempt = { child: null, commandLine: '', controller: new AbortController() };
+    const attempt: Attempt = {
+      ...{ child: null, commandLine: '', tail: new LogTail() },
+      controller: new AbortController(),
+    };
     this.#attempt = attempt;
     const facts = await this.#run(attempt).catch((error: Error) => ({
       code: null,
@@ -136,19 +146,22 @@ export class WorkerProcess {
     // What it forked into a group of its own outlives the group that was killed.
     killMarked(new Set([this.#options.mark]));
     this.#attempt = null;
-    this.#onExit(facts);
+    await this.#onExit(facts, attempt.tail.lines());
   }
 
   async #run(attempt: Attempt): Promise<ExitFacts> {
-    const { plan, worker, adapter } = this.#supervised;
-    const { file, args, env } = adapter.command(plan, worker);
+    const { plan, adapter } = this.#supervised;
+    const { file, args, env } = adapter.command(plan, this.#worker);
     const spec = {
       file,
       args,
       env: workerEnvironment(process.env, { ...env, [MARK_VARIABLE]: this.#options.mark }),
     };
     attempt.commandLine = [file, ...args].join(' ');
-    const child = await this.#options.spawn(spec, (line) => this.#onLine(line));
+    const child = await this.#options.spawn(spec, (line) => {
+      attempt.tail.add(line);
+      this.#onLine(line);
+    });
     attempt.child = child;
     if (this.#lifecycle.state === 'draining') {
       // A stop came while the program was being started.
@@ -162,9 +175,8 @@ export class WorkerProcess {
   }
 
   async #awaitReady({ controller }: Attempt): Promise<void> {
-    const { worker, adapter } = this.#supervised;
-    const { readyTimeoutMs: timeoutMs, healthPath: path } = adapter;
-    const { host, port } = worker;
+    const { readyTimeoutMs: timeoutMs, healthPath: path } = this.#supervised.adapter;
+    const { host, port } = this.#worker;
     const answer = await waitUntilReady({ host, port, path, timeoutMs, signal: controller.signal });
     if (answer === 'ready') this.#dispatch({ type: 'ready' });
     if (answer !== 'late') return;
@@ -172,7 +184,7 @@ export class WorkerProcess {
     this.#dispatch({ type: 'late', reason: `it was not ready within ${Math.round(timeoutMs / 1000)} s` });
   }
 
-  #onExit(facts: ExitFacts): void {
+  async #onExit(facts: ExitFacts, tail: string[]): Promise<void> {
     this.#cancelKill();
     this.#killAt = Number.POSITIVE_INFINITY;
     const at = this.#options.clock.now();
@@ -186,9 +198,17 @@ export class WorkerProcess {
       });
       return;
     }
-    const cause = this.#supervised.adapter.classify(facts, this.tail());
+    const cause = this.#supervised.adapter.classify(facts, tail);
     if (this.#lifecycle.condemned === null) this.#remedy = cause.remedy;
+    if (cause.code === 'port_in_use') await this.#moveToFreePort();
     this.#dispatch({ type: 'exited', at, reason: cause.message, isRetryable: cause.isRetryable });
+  }
+
+  /** Somebody took it between the choice and the start: the same again would end the same way. */
+  async #moveToFreePort(): Promise<void> {
+    const { host, port } = this.#worker;
+    const free = await freePort(host).catch(() => port);
+    this.#worker = { ...this.#worker, port: free };
   }
 
   #onLine(line: string): void {
@@ -216,7 +236,9 @@ export class WorkerProcess {
       phase: this.#phase,
       pid: this.#attempt?.child?.pid ?? null,
       restarts,
+      port: this.#worker.port,
       ...(reason === null ? {} : { reason }),
+      ...(state === 'failed' ? { telling: tellingLines(this.tail()) } : {}),
     });
   }
 

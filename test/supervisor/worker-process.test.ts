@@ -1,6 +1,8 @@
 /** Worker processes as real programs: readiness, restarts, crash loops, and ends that leave nothing behind. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -123,6 +125,7 @@ describe('a worker that dies', () => {
     // Six deaths said it; a person reads it once.
     expect(error.message.match(/ERROR: the frobnicator is out of coffee/g)).toHaveLength(1);
     expect(error.remedy).toBe('Give it coffee.');
+    expect(seen.telling).toContain('ERROR: the frobnicator is out of coffee');
     expect(seen.last()).toBe('failed');
     expect(clock.pending).toBe(0);
     await service.stop({ isGraceful: true });
@@ -148,6 +151,27 @@ describe('a worker that dies', () => {
     await service.start();
     expect(seen.pids).toHaveLength(2);
     expect(seen.last()).toBe('ready');
+  });
+
+  it('because its port was taken is started on another, and what it said then explains no later death', async () => {
+    const clock = new ManualClock();
+    const port = await freePort(HOST);
+    const holder = http.createServer().listen(port, HOST);
+    await once(holder, 'listening');
+    const { service, seen } = supervise([{ program: 'wants-port.mjs', port }], clock);
+    const started = service.start();
+    await until(() => clock.pending > 0, 'the pause');
+    clock.fireNext();
+    await started;
+    expect(seen.ports).toHaveLength(2);
+    expect((await fetch(`http://${HOST}:${seen.ports[1]}/`)).status).toBe(200);
+    process.kill(seen.pids.at(-1)!, 'SIGKILL');
+    await until(() => clock.pending > 0, 'the second pause');
+    clock.fireNext();
+    await service.start();
+    // A port that was not to blame is kept.
+    expect(seen.ports).toHaveLength(2);
+    holder.close();
   });
 
   it('is left alone when it is stopped during the pause', async () => {

@@ -46,13 +46,17 @@ function adapterOf(wish: ProgramWish, command: ReturnType<EngineAdapter['command
     healthPath: '/health',
     readyTimeoutMs: wish.readyTimeoutMs ?? 20_000,
     prepare: async (plan) => plan,
-    command: () => command,
+    // As engines do: a worker that is moved is started on its new port.
+    command: (_plan, { port }) =>
+      wish.file === undefined
+        ? { ...command, args: [command.args[0]!, String(port), ...command.args.slice(2)] }
+        : command,
     phaseOf: (line) => {
       const name = /^phase (\w+)/.exec(line)?.[1];
       return name === undefined ? null : { name, progress: null };
     },
-    classify: ({ code, signal }) => ({
-      code: 'crash',
+    classify: ({ code, signal }, tail) => ({
+      code: tail.some((line) => line.includes('EADDRINUSE')) ? 'port_in_use' : 'crash',
       message: `It ended with ${signal ?? `code ${code}`}`,
       remedy: 'Give it coffee.',
       isRetryable: wish.isRetryable ?? true,
@@ -85,6 +89,9 @@ export interface Seen extends SupervisorObserver {
   /** `state/phase` per report, in order. */
   reports: string[];
   pids: number[];
+  ports: number[];
+  /** Of workers that were given up. */
+  telling: string[];
   last(): LifecycleState | undefined;
 }
 
@@ -93,8 +100,12 @@ export function watcher(): Seen {
     lines: [],
     reports: [],
     pids: [],
+    ports: [],
+    telling: [],
     last: () => seen.reports.at(-1)?.split('/')[0] as LifecycleState | undefined,
-    onState(_worker, state, { phase, pid }) {
+    onState(_worker, state, { phase, pid, port, telling = [] }) {
+      if (port !== undefined && !seen.ports.includes(port)) seen.ports.push(port);
+      seen.telling.push(...telling);
       seen.reports.push(`${state}/${phase.name}`);
       if (pid !== null && !seen.pids.includes(pid)) seen.pids.push(pid);
     },
