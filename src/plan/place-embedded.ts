@@ -49,6 +49,7 @@ export function placeEmbedded(
     workers: Array.from({ length: room.workers }, (_, index) => ({
       ...bareWorker(`w${index}`, 'embedded', contextTokens, variant.block_tokens),
       slots: room.slots,
+      memoryBytes: room.totalBytes / room.workers,
       kvBlocks: Math.floor((room.slots * contextTokens) / variant.block_tokens),
     })),
     engineArgs: [],

@@ -46,6 +46,7 @@ export function placeVllmCpu(
       ...bareWorker(`w${index}`, 'vllm', context, variant.block_tokens),
       cpus: [host.cpuIds?.[index] ?? index],
       kvBlocks: blocks,
+      memoryBytes: workerBytes,
     })),
     engineArgs: ['--kv-cache-memory-bytes', String(kvBytes)],
     reasons: reasonsFor(count, asked, host),

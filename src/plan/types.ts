@@ -82,6 +82,8 @@ export interface WorkerPlan {
   };
   /** Concurrent sequences, each with a whole context of KV memory (embedded engine). */
   slots?: number;
+  /** Memory of this machine it takes: weights, KV and processes; absent where its GPUs hold them. */
+  memoryBytes?: number;
   /** Folder for what its engine leaves behind, removed with the stack; chosen when the stack starts. */
   scratch?: string;
   /** Processors it computes on, by number (vLLM without GPUs). */

@@ -4,6 +4,7 @@ import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { type SpawnChild, spawnChild } from './child.js';
 import { type Clock, systemClock } from './clock.js';
+import { MemoryClaims } from './memory-claims.js';
 import type { SupervisedWorker, SupervisorObserver, SupervisorService } from './types.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -13,12 +14,14 @@ export interface SupervisorOptions {
   logDir: string;
   clock?: Clock;
   spawn?: SpawnChild;
+  memory?: MemoryClaims;
 }
 
 export function createSupervisor(workers: SupervisedWorker[], options: SupervisorOptions): SupervisorService {
   const { observer, logDir, clock = systemClock, spawn = spawnChild } = options;
+  const memory = options.memory ?? new MemoryClaims();
   const owners = workers.map(
-    (worker) => new WorkerProcess(worker, { observer, logDir, clock, spawn, mark: randomUUID() }),
+    (worker) => new WorkerProcess(worker, { observer, logDir, clock, spawn, memory, mark: randomUUID() }),
   );
   let isStopping = false;
   return {

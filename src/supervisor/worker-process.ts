@@ -3,6 +3,7 @@ import type { Phase } from '../engines/types.js';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { WorkerPlan } from '../plan/types.js';
+import { formatBytes } from '../plan/units.js';
 import type { Child, ExitFacts, SpawnChild } from './child.js';
 import type { Clock } from './clock.js';
 import { workerEnvironment } from './environment.js';
@@ -17,6 +18,7 @@ import {
 } from './lifecycle.js';
 import { LogFile } from './log-file.js';
 import { LogTail, tellingLines } from './log-lines.js';
+import type { MemoryClaims } from './memory-claims.js';
 import { freePort } from './ports.js';
 import { processFacts } from './process-facts.js';
 import { waitUntilReady } from './readiness.js';
@@ -27,6 +29,7 @@ export interface WorkerProcessOptions {
   logDir: string;
   clock: Clock;
   spawn: SpawnChild;
+  memory: MemoryClaims;
   /** Unique to this worker; what it forks can be found by it. */
   mark: string;
 }
@@ -137,16 +140,33 @@ export class WorkerProcess {
       controller: new AbortController(),
     };
     this.#attempt = attempt;
+    const shortage = this.#shortage();
+    if (shortage !== null) {
+      this.#attempt = null;
+      this.#remedy =
+        'Stop what else takes memory, or use fewer workers (`--workers 1`) or a shorter context.';
+      this.#dispatch({ type: 'exited', at: this.#options.clock.now(), reason: shortage, isRetryable: true });
+      return;
+    }
     const facts = await this.#run(attempt).catch((error: Error) => ({
       code: null,
       signal: null,
       error: error.message,
     }));
     attempt.controller.abort();
+    this.#options.memory.release(this.id);
     // What it forked into a group of its own outlives the group that was killed.
     killMarked(new Set([this.#options.mark]));
     this.#attempt = null;
     await this.#onExit(facts, attempt.tail.lines());
+  }
+
+  /** Memory that is short now may be free again after the pause before the next try. */
+  #shortage(): string | null {
+    const { memoryBytes = 0 } = this.#worker;
+    const left = this.#options.memory.claim(this.id, memoryBytes);
+    if (left === null) return null;
+    return `it needs ${formatBytes(memoryBytes)} of memory, ${formatBytes(left)} are free`;
   }
 
   async #run(attempt: Attempt): Promise<ExitFacts> {
@@ -178,7 +198,10 @@ export class WorkerProcess {
     const { readyTimeoutMs: timeoutMs, healthPath: path } = this.#supervised.adapter;
     const { host, port } = this.#worker;
     const answer = await waitUntilReady({ host, port, path, timeoutMs, signal: controller.signal });
-    if (answer === 'ready') this.#dispatch({ type: 'ready' });
+    if (answer === 'ready') {
+      this.#options.memory.release(this.id);
+      this.#dispatch({ type: 'ready' });
+    }
     if (answer !== 'late') return;
     this.#remedy = `The whole log is ${this.#log.path}.`;
     this.#dispatch({ type: 'late', reason: `it was not ready within ${Math.round(timeoutMs / 1000)} s` });

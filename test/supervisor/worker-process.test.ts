@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DynamoError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import type { Clock } from '../../src/supervisor/clock.js';
+import { MemoryClaims } from '../../src/supervisor/memory-claims.js';
 import { freePort } from '../../src/supervisor/ports.js';
 import { allPids, processFacts } from '../../src/supervisor/process-facts.js';
 import { createSupervisor } from '../../src/supervisor/supervisor.js';
@@ -106,6 +107,40 @@ describe('a start', () => {
     expect(error).toMatchObject({ code: 'worker_failed' });
     expect(seen.reports.filter((report) => report.startsWith('restarting'))).toEqual([]);
     expect(seen.last()).toBe('failed');
+  });
+});
+
+describe('memory', () => {
+  it('that is not there now is waited for; workers that start side by side do not count on the same', async () => {
+    const clock = new ManualClock();
+    let free = 1_000;
+    const seen = watcher();
+    const workers = await Promise.all(
+      ['w0', 'w1'].map(async (id) => {
+        const supervised = workerOf({ id, program: 'serves.mjs', port: await freePort(HOST), args: ['200'] });
+        return { ...supervised, worker: { ...supervised.worker, memoryBytes: 700 } };
+      }),
+    );
+    const reasons: (string | undefined)[] = [];
+    const observer = {
+      ...seen,
+      onState: (...facts: Parameters<typeof seen.onState>) => {
+        reasons.push(facts[2].reason);
+        seen.onState(...facts);
+      },
+    };
+    const memory = new MemoryClaims(() => free);
+    const service = createSupervisor(workers, { observer, logDir: dir, clock, memory });
+    running.push(service);
+    const started = service.start();
+    await until(() => clock.pending > 0, 'the one that has to wait');
+    expect(reasons).toContain('it needs 0.00 MiB of memory, 0.00 MiB are free');
+    await until(() => seen.reports.includes('ready/ready'), 'the other to serve');
+    // It has taken its memory now: what is free is for the second.
+    free = 700;
+    clock.fireNext();
+    await started;
+    expect(seen.pids).toHaveLength(2);
   });
 });
 

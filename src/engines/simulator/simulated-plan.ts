@@ -36,7 +36,8 @@ export function simulatedPlan({ recipe, plan, host }: PlannedFor, settings: Simu
       maxRunning:
         argument(recipe, plan, ['max-num-seqs', 'max-running-requests']) ?? plan.workers[0]?.slots ?? null,
     },
-    workers: plan.workers.map((worker) => ({
+    // What would be taken is not.
+    workers: plan.workers.map(({ memoryBytes, ...worker }) => ({
       ...worker,
       engine: 'simulator',
       kvBlocks: settings.kvBlocks ?? worker.kvBlocks,
