@@ -17,6 +17,10 @@ export interface KeyPolicy {
   ownCache: boolean;
   /** Requests in work at once. */
   requestsMax: number | null;
+  /** Of what can be promised to be kept, 0..1; null = half as soon as there is another key. */
+  cacheShare: number | null;
+  /** What is kept unlike others' by kind of region. */
+  retention: Hints['retention'] | null;
 }
 
 /** A key that may do everything. */
@@ -29,6 +33,8 @@ export function plainKey(name: string, key: string): KeyPolicy {
     strictPriorityMax: null,
     ownCache: false,
     requestsMax: null,
+    cacheShare: null,
+    retention: null,
   };
 }
 
@@ -41,7 +47,7 @@ export function withoutForbidden(request: CommonRequest, policy: KeyPolicy): Com
 
 /** Afterwards: what is above the key's bounds comes down to them, and its salt is in every hash. */
 export function withinBounds(request: CommonRequest, policy: KeyPolicy): CommonRequest {
-  const { priorityMax, strictPriorityMax, ownCache } = policy;
+  const { priorityMax, strictPriorityMax, ownCache, retention } = policy;
   const { hints } = request;
   const cacheSalt = ownCache ? saltOf(policy, hints.cacheSalt) : hints.cacheSalt;
   return {
@@ -51,6 +57,7 @@ export function withinBounds(request: CommonRequest, policy: KeyPolicy): CommonR
       priority: Math.min(hints.priority, priorityMax ?? hints.priority),
       strictPriority: Math.min(hints.strictPriority, strictPriorityMax ?? hints.strictPriority),
       ...(cacheSalt === undefined ? {} : { cacheSalt }),
+      ...(retention ? { retention } : {}),
     },
   };
 }

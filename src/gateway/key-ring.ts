@@ -4,6 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import { DynamoError } from '../errors.js';
 import { type KeyPolicy, sha256 } from './key-policy.js';
 
+const SHARE_AMONG_KEYS = 0.5;
+
 interface Held {
   policy: KeyPolicy;
   digest: Buffer;
@@ -44,6 +46,11 @@ export class KeyRing {
     }
     if (sender === undefined) throw new DynamoError('unauthorized');
     this.#senders.set(request, sender);
+  }
+
+  /** Of what can be kept, what this sender may be promised: half where there are other keys, unless its policy says. */
+  shareOf({ cacheShare }: KeyPolicy): number {
+    return cacheShare ?? (this.#held.length > 1 ? SHARE_AMONG_KEYS : 1);
   }
 
   /** Null where no key was needed. */

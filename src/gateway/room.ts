@@ -1,5 +1,6 @@
 /** What every handler of the gateway shares. */
 
+import type { PinLedger } from '../retention/pin-ledger.js';
 import type { BodyMemo } from './body-memo.js';
 import type { KeyRing } from './key-ring.js';
 import type { RegionTally } from './region-tally.js';
@@ -25,6 +26,8 @@ export interface GatewayRoom {
   readonly running: Set<Endable>;
   /** Streams that never end by themselves; ended at once when the gateway closes. */
   readonly listeners: Set<Endable>;
+  /** What each key has been promised to be kept. */
+  readonly pins: PinLedger;
   /** Prefixes computed ahead. */
   readonly warming: Warming;
   /** Tells of a field that was accepted and ignored. */

@@ -11,6 +11,7 @@ import type { CommonRequest, Usage } from '../request/types.js';
 import { type CacheWrites, cacheWrites, hasMarks } from '../retention/cache-writes.js';
 import { annotationsOf } from './annotations.js';
 import type { BodyBytes } from './body-bytes.js';
+import { withinShare } from './cache-share.js';
 import { Client } from './client.js';
 import type { Exchange } from './exchange.js';
 import { fitRequest } from './fit.js';
@@ -81,7 +82,8 @@ export async function serveExchange(
     const prompt = await deps.prompt.prepare(incoming.request, client.signal);
     meter.prepared();
     deps.onPrompt?.(incoming.request, prompt);
-    const request = fitRequest(incoming.request, prompt, deps.served);
+    const fitting = fitRequest(incoming.request, prompt, deps.served);
+    const request = withinShare(fitting, prompt, room.keys.policyOf(call.request), room);
     const context = encodeContext(exchange, { model, request, prompt, meter });
     const annotations = annotationsOf(request, prompt, room.warn);
     reply = exchange.reply({ dialect, request, context, annotations });

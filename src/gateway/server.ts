@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { PinLedger } from '../retention/pin-ledger.js';
 import type { UsedPrefix } from '../retention/used-prefixes.js';
 import { checkHeaders, checkHost, checkOrigin } from './access.js';
 import { BodyMemo } from './body-memo.js';
@@ -66,6 +67,7 @@ class HttpGateway implements Gateway {
       bodies: new BodyMemo(),
       notes: new RequestNotes(),
       regions: new RegionTally(deps.emit),
+      pins: new PinLedger(),
       warming: new Warming(deps),
       running: this.#running,
       listeners: this.#listeners,

@@ -90,6 +90,8 @@ export interface GatewayDeps {
   onPrompt?(request: CommonRequest, prompt: PreparedPrompt): void;
   /** Why a request that has ended was not read from a cache; null when that is not known. */
   explainMiss?(requestId: string): MissReport | null;
+  /** Tokens of KV that can be kept in all; 0 or absent = unknown, and no key is bounded by it. */
+  pinnableTokens?(): number;
   /** What may be computed ahead; absent = only what a client asks for. */
   warm?: WarmSettings;
   emit(event: TelemetryEvent): void;

@@ -2,6 +2,7 @@
 import { capabilitiesOf } from '../engines/capabilities.js';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { retentionChanges } from '../recipes/retention-form.js';
 import type { Recipe, Variant } from '../recipes/schema.js';
 import { foreignCodeFlags } from './foreign-code.js';
 import { contextOf } from './memory.js';
@@ -150,6 +151,7 @@ function buildPlan(
       reasoning: recipe.model.chat.reasoning_parser ?? null,
     },
     tiers: variant.engine === 'embedded' ? (options.tiers ?? recipeTiers(variant)) : [],
+    ...retentionOf(variant),
     defaults: {
       temperature: sampling.temperature,
       topP: sampling.top_p,
@@ -162,6 +164,12 @@ function buildPlan(
     ...plan,
     workers: plan.workers.map((worker) => ({ ...worker, ...options.commandOf(plan, worker) })),
   };
+}
+
+/** `selective` is what holds anyway. */
+function retentionOf({ retention }: Variant): Pick<Plan, 'retention'> {
+  if (retention === undefined || retention === 'selective') return {};
+  return { retention: retention === 'lru' ? retention : retentionChanges(retention) };
 }
 
 function foreignCodeNotes(engine: Plan['engine'], engineArgs: string[]): string[] {

@@ -113,6 +113,14 @@ export interface SimulationPlan {
   maxRunning: number | null;
 }
 
+/** By kind of region, as in `RetentionChanges`. */
+export type RetentionPlan = Partial<
+  Record<
+    'system' | 'tools' | 'conversation' | 'tool_result' | 'reasoning' | 'output',
+    { priority?: number; durationMs?: number }
+  >
+>;
+
 export interface Plan {
   recipe: string;
   title: string;
@@ -149,6 +157,8 @@ export interface Plan {
   parsers?: { tools: string | null; reasoning: string | null };
   /** Of engine `simulator`. */
   simulation?: SimulationPlan;
+  /** `lru` = engines are told nothing of what is worth keeping; else what is kept unlike the default. */
+  retention?: 'lru' | RetentionPlan;
   /** In the order pages go down. */
   tiers?: TierPlan[];
   /** Socket on which workers tell the stack of their pages; chosen when the stack starts. */

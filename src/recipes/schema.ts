@@ -3,6 +3,7 @@
  * its defaults filled in; unknown keys are errors, because a misspelt key would otherwise be silently ignored.
  */
 import { z } from 'zod';
+import { retentionForm } from './retention-form.js';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const VERSION = /^\d+(\.\d+){1,3}$/;
@@ -145,7 +146,8 @@ const variantFields = {
     )
     .default({}),
   tiers: z.array(tier).max(3).default([]),
-  retention: z.enum(['lru', 'selective']).optional(),
+  /** `lru` = the engine is told nothing; a table = what is kept unlike the default, by kind of region. */
+  retention: z.union([z.enum(['lru', 'selective']), retentionForm]).optional(),
   why: sentence,
 };
 

@@ -125,6 +125,9 @@ export interface SessionInfo {
   role: string;
 }
 
+/** Kinds of prompt tokens that are kept unlike each other. */
+export type RetainedKind = 'system' | 'tools' | 'conversation' | 'tool_result' | 'reasoning' | 'output';
+
 /** Agent hints, under NVIDIA Dynamo's names; higher priority is more important. */
 export interface Hints {
   /** -2^31 .. 2^31-1, default 0. */
@@ -138,6 +141,10 @@ export interface Hints {
   speculativePrefill: boolean;
   /** Request-wide cache mark (`nvext.cache_control`). */
   cacheControl?: CacheMark;
+  /** Marks of this request count for nothing: its key has been promised its share already. */
+  isUnmarked?: true;
+  /** What its key is to have kept unlike others: by kind of region, as in `RetentionChanges`. */
+  retention?: Partial<Record<RetainedKind, { priority?: number; durationMs?: number }>>;
   /** Isolates the prefix cache: requests with unlike salts never share blocks. */
   cacheSalt?: string;
   /** Extra response fields asked for: `worker_id`, `timing`. */

@@ -17,6 +17,7 @@ const SHORT_SECONDS = 300;
 
 /** Whether anything was marked; cheap, unlike finding where. */
 export function hasMarks({ input, tools, hints }: CommonRequest): boolean {
+  if (hints.isUnmarked === true) return false;
   if (hints.cacheControl !== undefined || tools.some(({ cache }) => cache !== undefined)) return true;
   if (input.kind !== 'chat') return false;
   const before = marked.find(input.messages);

@@ -2,8 +2,9 @@
  * How long each part of a request's KV is worth keeping, from its typed regions. Pure. Priorities run from 0 (evicted
  * first, never written down) to 100; a duration is a promise while anything of less worth is there.
  */
-import type { Region, RegionKind } from '../prompt/types.js';
+import type { Region } from '../prompt/types.js';
 import type { CommonRequest, Message } from '../request/types.js';
+import { type RetentionChanges, retentionTable, type Worth } from './policy-table.js';
 
 /** Token range `[start, end)`; an `end` past the prompt covers the answer. */
 export interface RetentionSpan {
@@ -14,45 +15,29 @@ export interface RetentionSpan {
   durationMs: number;
 }
 
-interface Worth {
-  priority: number;
-  durationMs: number;
-}
-
-/** A tool call or a look at the answer takes seconds; below this no conversation is given up. */
-const CONVERSATION_MS = 30_000;
-
-const WORTH: Record<RegionKind, Worth> = {
-  // Shared by every session of an agent: last to go, as long as nothing of the same class needs the place.
-  system: { priority: 100, durationMs: 0 },
-  tools: { priority: 100, durationMs: 0 },
-  conversation: { priority: 60, durationMs: CONVERSATION_MS },
-  tool_result: { priority: 60, durationMs: CONVERSATION_MS },
-  reasoning: { priority: 60, durationMs: CONVERSATION_MS },
-  // Until the next turn shows it again as conversation.
-  output: { priority: 20, durationMs: CONVERSATION_MS },
-};
 /** What a mark is worth at least; what was marked was worth a request of its own to the client. */
 const MARK_PRIORITY = 80;
 const FINISHED: Worth = { priority: 10, durationMs: 0 };
 
-/** Spans in order, none empty, tiling the prompt and the answer after it. */
+/** Spans in order, none empty, tiling the prompt and the answer after it. A recipe's changes of the table come before the key's. */
 export function retentionSpans(
   request: CommonRequest,
   regions: readonly Region[],
   promptTokens: number,
   outputTokens: number,
+  recipe?: RetentionChanges,
 ): RetentionSpan[] {
+  const table = retentionTable(recipe, request.hints.retention);
   const marks = cacheMarks(request, regions, promptTokens);
   const isFinished = request.session?.isFinal === true;
   const spans: RetentionSpan[] = [];
   for (const region of regions) {
-    const own = WORTH[region.kind];
+    const own = table[region.kind];
     const worth = isFinished && own.priority < 100 ? FINISHED : own;
     push(spans, { start: region.start, end: region.end, ...marked(worth, region.end, marks) });
   }
   const end = promptTokens + Math.max(1, outputTokens);
-  push(spans, { start: promptTokens, end, ...(isFinished ? FINISHED : WORTH.output) });
+  push(spans, { start: promptTokens, end, ...(isFinished ? FINISHED : table.output) });
   return spans;
 }
 
@@ -69,6 +54,7 @@ export function cacheMarks(
   promptTokens: number,
 ): MarkedPrefix[] {
   const marks: MarkedPrefix[] = [];
+  if (request.hints.isUnmarked === true) return marks;
   const { cacheControl } = request.hints;
   if (cacheControl !== undefined) marks.push({ end: promptTokens, ttlSeconds: cacheControl.ttlSeconds });
   const toolMark = request.tools.findLast(({ cache }) => cache !== undefined)?.cache;

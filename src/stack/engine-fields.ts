@@ -3,7 +3,7 @@ import { capabilitiesOf } from '../engines/capabilities.js';
 import { attachedPriority } from '../engines/external/priority.js';
 import type { EngineAdapter } from '../engines/types.js';
 import { LIMITS } from '../limits.js';
-import type { Plan, WorkerPlan } from '../plan/types.js';
+import type { Plan, RetentionPlan, WorkerPlan } from '../plan/types.js';
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { CommonRequest } from '../request/types.js';
 import { retentionSpans } from '../retention/spans.js';
@@ -16,7 +16,7 @@ export function engineFields(
   adapter: EngineAdapter,
   request: CommonRequest,
   prompt: PreparedPrompt | null,
-  attached?: WorkerPlan['attached'],
+  { attached, retention }: { attached?: WorkerPlan['attached']; retention?: Plan['retention'] } = {},
 ): Record<string, unknown> {
   const exact = prompt?.source === 'local' ? prompt : null;
   return {
@@ -24,9 +24,12 @@ export function engineFields(
     ...(adapter.tokenIdsField === undefined || exact === null
       ? {}
       : { [adapter.tokenIdsField]: Array.from(exact.tokens) }),
-    ...(adapter.retentionField === undefined || exact === null || !isWorth(request, exact)
+    ...(adapter.retentionField === undefined ||
+    retention === 'lru' ||
+    exact === null ||
+    !isWorth(request, exact)
       ? {}
-      : { [adapter.retentionField]: spans(request, exact) }),
+      : { [adapter.retentionField]: spans(request, exact, retention) }),
   };
 }
 
@@ -52,12 +55,17 @@ function isWorth(request: CommonRequest, prompt: PreparedPrompt): boolean {
   return prompt.tokens.length >= RETENTION_TOKENS_MIN || request.hints.cacheControl !== undefined;
 }
 
-function spans(request: CommonRequest, prompt: PreparedPrompt): ReturnType<typeof retentionSpans> {
+function spans(
+  request: CommonRequest,
+  prompt: PreparedPrompt,
+  recipe: RetentionPlan | undefined,
+): ReturnType<typeof retentionSpans> {
   return retentionSpans(
     request,
     prompt.regions,
     prompt.tokens.length,
     request.maxTokens ?? prompt.tokens.length,
+    recipe,
   );
 }
 

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { DynamoError } from '../errors.js';
 import { type KeyPolicy, plainKey } from '../gateway/key-policy.js';
 import { LIMITS } from '../limits.js';
+import { retentionChanges, retentionForm } from '../recipes/retention-form.js';
 
 const KEY_CHARS_MIN = 8;
 const INT32_MAX = 2 ** 31 - 1;
@@ -30,6 +31,8 @@ const entry = z
     strict_priority_max: z.int().min(0).max(UINT32_MAX).optional(),
     ignore_priority: z.boolean().default(false),
     cache: z.enum(['shared', 'own']).default('shared'),
+    cache_share: z.number().min(0).max(1).optional(),
+    retention: retentionForm.optional(),
     requests_max: z.int().min(1).max(LIMITS.requestsMax).optional(),
   })
   .refine((one) => (one.key === undefined) !== (one.sha256 === undefined), 'needs either `key` or `sha256`');
@@ -89,6 +92,8 @@ function policyOf(one: Entry, index: number): KeyPolicy {
     strictPriorityMax: one.strict_priority_max ?? (isHeldDown ? 0 : null),
     ownCache: one.cache === 'own',
     requestsMax: one.requests_max ?? null,
+    cacheShare: one.cache_share ?? null,
+    retention: one.retention === undefined ? null : retentionChanges(one.retention),
   };
 }
 

@@ -38,7 +38,7 @@ import { bridgeSupervisor } from './telemetry-bridge.js';
 import { placeTiers, removeMemoryTier, reportSocket } from './tier-places.js';
 import { StackTiers } from './tiers.js';
 import { startTracing } from './tracing.js';
-import { warmSettings } from './warm-settings.js';
+import { pinnableTokens, warmSettings } from './warm-settings.js';
 import { warmUp } from './warm-up.js';
 import { WorkerSet } from './worker-set.js';
 
@@ -192,7 +192,10 @@ export class Stack {
       router,
       link: (worker) => workers.link(worker),
       engineFields: (worker, request, prompt) =>
-        engineFields(adapterOf(plan.engine), request, prompt, attached.get(worker)),
+        engineFields(adapterOf(plan.engine), request, prompt, {
+          ...(plan.retention === undefined ? {} : { retention: plan.retention }),
+          attached: attached.get(worker),
+        }),
       continuation: () => adapterOf(plan.engine).continuation ?? null,
       answersWhole: (_worker, request) => adapterOf(plan.engine).answersWhole === true && mayBeWhole(request),
       outputFilter: (worker, request) => net.filter(worker, request),
@@ -201,6 +204,7 @@ export class Stack {
         this.#recording?.onPrompt(request, prompt);
       },
       explainMiss: (id) => misses.report(id),
+      pinnableTokens: () => pinnableTokens(plan, this.#tiers?.capacityTokens() ?? 0),
       warm: warmSettings(plan, spec.settings.warm),
       emit: (event) => this.#bus.emit(event),
       snapshot: () => this.#books.snapshot(),

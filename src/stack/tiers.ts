@@ -34,6 +34,7 @@ export class StackTiers {
   #server: ReportServer | undefined;
   #catalogue: Catalogue | null = null;
   #namespace: string | null = null;
+  #pages: { pageBytes: number; pageTokens: number } | null = null;
   /** Reports that came while the catalogue was reading the folders. */
   #early: PageReport[] | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -57,6 +58,13 @@ export class StackTiers {
   /** A worker's part of the index was dropped: it can still read what lies in the tiers. */
   announce(): void {
     this.#catalogue?.announceAll();
+  }
+
+  /** Tokens that fit into all tiers with a quota; 0 before the first worker said how large its pages are. */
+  capacityTokens(): number {
+    const { pageBytes, pageTokens } = this.#pages ?? { pageBytes: 1, pageTokens: 0 };
+    const bytes = this.#options.tiers.reduce((sum, { bytesMax }) => sum + (bytesMax ?? 0), 0);
+    return Math.floor(bytes / pageBytes) * pageTokens;
   }
 
   /** What is wrong with tiers now, in words. */
@@ -108,6 +116,7 @@ export class StackTiers {
       return;
     }
     this.#namespace = namespace;
+    this.#pages = { pageBytes, pageTokens };
     this.#early = [];
     const tiers = await Promise.all(
       this.#options.tiers.map(async ({ name, bytesMax, at }) => ({

@@ -18,6 +18,14 @@ const HEAD_START_TOKENS = 32_768;
 /** Below every priority a client can give, within what every engine can take. */
 const LOWEST = -(2 ** 30);
 
+/** Tokens of KV that workers and tiers can keep; 0 where nobody knows, and then nothing is bounded by it. */
+export function pinnableTokens({ workers }: Plan, tierTokens: number): number {
+  if (workers.some(({ kvBlocks }) => kvBlocks === null)) return 0;
+  return (
+    tierTokens + workers.reduce((sum, { kvBlocks, blockTokens }) => sum + (kvBlocks ?? 0) * blockTokens, 0)
+  );
+}
+
 export function warmSettings(plan: Plan, { share, nextTurn }: WarmChoice): WarmSettings {
   const adapter = adapterOf(plan.engine);
   const attached = new Map(plan.workers.map((worker) => [worker.id, worker.attached]));

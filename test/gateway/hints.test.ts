@@ -145,7 +145,8 @@ describe.each(DIALECTS)('%s', (path, body) => {
   ])('gives %s its priority in its polarity', async (engine, expected) => {
     const worker = { url: '', healthPath: '', engine, hasPriority: true } as const;
     gateway = await startGateway({
-      engineFields: (_worker, request, prompt) => engineFields(externalAdapter, request, prompt, worker),
+      engineFields: (_worker, request, prompt) =>
+        engineFields(externalAdapter, request, prompt, { attached: worker }),
     });
     await send(path, { ...body, nvext: NVEXT });
     await send(path, { ...body, nvext: { agent_hints: { priority: -2 } } });
@@ -160,8 +161,8 @@ it('an attached vLLM that does not schedule by priority would refuse one, so it 
   const request = chat([say('user', 'hi')]);
   const high = { ...request, hints: { ...request.hints, priority: 5 } };
   const worker = { url: '', healthPath: '', engine: 'vllm' };
-  expect(engineFields(externalAdapter, high, null, worker)).toEqual({});
-  expect(engineFields(externalAdapter, high, null, { ...worker, hasPriority: true })).toEqual({
+  expect(engineFields(externalAdapter, high, null, { attached: worker })).toEqual({});
+  expect(engineFields(externalAdapter, high, null, { attached: { ...worker, hasPriority: true } })).toEqual({
     priority: -5,
   });
 });

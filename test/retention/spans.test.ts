@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Region } from '../../src/prompt/types.js';
 import type { CommonRequest, Message } from '../../src/request/types.js';
+import type { RetentionChanges } from '../../src/retention/policy-table.js';
 import { cacheMarks, retentionSpans } from '../../src/retention/spans.js';
 
 const REGIONS: Region[] = [
@@ -102,4 +103,32 @@ it('spans tile the prompt and the answer, whatever the regions are', () => {
         if (index > 0) expect(span.start).toBe(spans[index - 1]!.end);
     }),
   );
+});
+
+describe('the table', () => {
+  const spansOf = (recipe?: RetentionChanges, key?: RetentionChanges) => {
+    const plain = request();
+    const keyed = key === undefined ? plain : { ...plain, hints: { ...plain.hints, retention: key } };
+    return retentionSpans(keyed, REGIONS, 460, 10, recipe);
+  };
+
+  it('is changed by a recipe, and that by a key, field by field', () => {
+    expect(at(spansOf(), 350)).toEqual([60, 30_000]);
+    expect(at(spansOf({ conversation: { priority: 40 } }), 350)).toEqual([40, 30_000]);
+    const both = spansOf(
+      { conversation: { priority: 40 } },
+      { conversation: { durationMs: 5 }, tools: { priority: 1 } },
+    );
+    expect(at(both, 350)).toEqual([40, 5]);
+    expect(at(both, 150)).toEqual([1, 0]);
+    expect(at(both, 50)).toEqual([100, 0]);
+  });
+
+  it('counts no mark of a key that has its share', () => {
+    const marked = request({ ttl: 3_600 });
+    const refused = { ...marked, hints: { ...marked.hints, isUnmarked: true as const } };
+    expect(at(retentionSpans(marked, REGIONS, 460, 10), 350)).toEqual([80, 3_600_000]);
+    expect(at(retentionSpans(refused, REGIONS, 460, 10), 350)).toEqual([60, 30_000]);
+    expect(cacheMarks(refused, REGIONS, 460)).toEqual([]);
+  });
 });

@@ -41,6 +41,8 @@ describe('a key file', () => {
   ignore_priority: true
   cache: own
   requests_max: 2
+  cache_share: 0.25
+  retention: { conversation: { priority: 40, seconds: 600 } }
 - { name: guests, key: guest-key-1, priority_max: -5 }
 - { name: team, key: team-key-1, priority_max: 10, strict_priority_max: 3 }
 `),
@@ -51,7 +53,13 @@ describe('a key file', () => {
       ['guests', hash('guest-key-1')],
       ['team', hash('team-key-1')],
     ]);
-    expect(policies[1]).toMatchObject({ ignorePriority: true, ownCache: true, requestsMax: 2 });
+    expect(policies[1]).toMatchObject({
+      ignorePriority: true,
+      ownCache: true,
+      requestsMax: 2,
+      cacheShare: 0.25,
+      retention: { conversation: { priority: 40, durationMs: 600_000 } },
+    });
     // Whoever is held down in priority is not let past by the queue's tier.
     expect(policies.map(({ priorityMax, strictPriorityMax }) => [priorityMax, strictPriorityMax])).toEqual([
       [null, null],

@@ -49,6 +49,7 @@ export interface GatewayOptions {
   /** Whether the workers tell what they hold; `TestGateway.router` takes their events. */
   feed?: 'events' | 'approximate';
   warm?: GatewayDeps['warm'];
+  pinnableTokens?: GatewayDeps['pinnableTokens'];
   /** Made once the bus is there; hears every prompt and every event. */
   watch?: (emit: (event: TelemetryEvent) => void) => {
     onPrompt: NonNullable<GatewayDeps['onPrompt']>;
@@ -93,6 +94,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       misses.onPrompt(request, prompt);
       watch?.onPrompt(request, prompt);
     },
+    ...(options.pinnableTokens === undefined ? {} : { pinnableTokens: options.pinnableTokens }),
     ...(options.warm === undefined ? {} : { warm: options.warm }),
     explainMiss: (id) => misses.report(id),
     emit: (event) => bus.emit(event),
