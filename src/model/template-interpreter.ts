@@ -10,15 +10,18 @@ import { METHODS, operation } from './template-operations.js';
 import {
   asValue,
   boolean,
+  InnerScope,
   IntegerValue,
   isName,
   isTruthy,
+  jsonOf,
   LibraryInterpreter,
   lookup,
   type Node,
   NULL,
   Scope,
   StringValue,
+  sharedValue,
   UNDEFINED,
   type Value,
   type Variables,
@@ -41,8 +44,11 @@ export function renderTemplate(
   fields: LoopFields,
   variables: Record<string, unknown>,
 ): string {
-  const environment = new Scope(globals());
-  for (const [name, value] of Object.entries(variables)) environment.variables.set(name, asValue(value));
+  const environment = new InnerScope(globals());
+  for (const [name, value] of Object.entries(variables)) {
+    const isShared = name === 'tools' && Array.isArray(value);
+    environment.variables.set(name, isShared ? sharedValue(value) : asValue(value));
+  }
   return String(new QuickInterpreter(environment, fields).run(template.parsed).value);
 }
 
@@ -172,7 +178,8 @@ class QuickInterpreter extends LibraryInterpreter {
       return new StringValue((operand.value as string).trim());
     if (operand.type === 'ArrayValue' && isName(node['filter'], 'length'))
       return new IntegerValue((operand.value as Value[]).length);
-    return super.evaluate({ ...node, operand: held(operand) }, environment);
+    const filtered = (): Value => super.evaluate({ ...node, operand: held(operand) }, environment);
+    return isName(node['filter'], 'tojson') ? jsonOf(operand, filtered) : filtered();
   }
 
   #branch(node: Node, environment: Variables): unknown {
@@ -192,7 +199,7 @@ class QuickInterpreter extends LibraryInterpreter {
     const { loopvar, iterable, body, defaultBlock } = node;
     if (loopvar.type !== 'Identifier' || iterable.type === 'SelectExpression')
       return super.evaluate(node, environment);
-    const scope = new Scope(environment);
+    const scope = new InnerScope(environment);
     const list = this.evaluate(iterable, scope);
     if (list.type !== 'ArrayValue') return super.evaluate({ ...node, iterable: held(list) }, environment);
     const items = list.value as Value[];

@@ -32,6 +32,22 @@ interface Evaluates {
 export const Scope = Environment as unknown as new (parent?: Variables) => Variables;
 export const LibraryInterpreter = Interpreter as unknown as new (environment: Variables) => Evaluates;
 
+/** A scope inside another one, which has the functions every template knows. */
+export const InnerScope = innerScope();
+
+function innerScope(): new (parent: Variables) => Variables {
+  const { tests } = new Scope();
+  function Inner(this: { -readonly [field in keyof Variables]: unknown }, parent: Variables): void {
+    this.parent = parent;
+    this.variables = new Map();
+    this.tests = tests;
+  }
+  Inner.prototype = Scope.prototype;
+  return Inner as unknown as new (
+    parent: Variables,
+  ) => Variables;
+}
+
 type Maker = new (value?: unknown) => Value;
 
 /** Makes values that are instances of the library's class for `sample`. */
@@ -87,6 +103,30 @@ export function asValue(input: unknown): Value {
     default:
       return new Scope().set('value', input);
   }
+}
+
+/** The same for a list of many chats, such as their tools: made once. */
+export function sharedValue(list: readonly object[]): Value {
+  let value = shared.get(list);
+  if (value === undefined) {
+    value = asValue(list);
+    shared.set(list, value);
+    for (const item of [value, ...(value.value as Value[])]) jsonTexts.set(item, null);
+  }
+  return value;
+}
+
+const shared = new WeakMap<readonly object[], Value>();
+/** JSON of such lists and of what is in them; null until somebody asked. */
+const jsonTexts = new WeakMap<Value, Value | null>();
+
+/** What `write` gives, kept for values that are shared. */
+export function jsonOf(value: Value, write: () => Value): Value {
+  const known = jsonTexts.get(value);
+  if (known === undefined) return write();
+  const text = known ?? write();
+  if (known === null) jsonTexts.set(value, text);
+  return text;
 }
 
 /** The value of the nearest scope that has the name. */

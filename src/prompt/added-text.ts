@@ -7,6 +7,9 @@ export const STAND_IN_TOOL: EngineTool = {
   function: { name: 'probe', description: 'Probes.', parameters: { type: 'object', properties: {} } },
 };
 
+/** One list, so that it is written once. */
+const STAND_IN_TOOLS = [STAND_IN_TOOL];
+
 /** What a chat's messages add, beside the end of the text they are added to. */
 export interface AddedText {
   /** A text that ends as that of the messages before does. */
@@ -63,7 +66,7 @@ export function isOpenEnd(message: EngineMessage | undefined): boolean {
  */
 export function contextOf(chat: EngineChat, common: number): EngineChat {
   const { messages, kwargs } = chat;
-  const tools = chat.tools.length === 0 ? [] : [STAND_IN_TOOL];
+  const tools = chat.tools.length === 0 ? [] : STAND_IN_TOOLS;
   let start = common - 1;
   while (start > 0 && messages[start]?.role !== 'assistant' && messages[start]?.role !== 'user') start -= 1;
   const kept = messages.slice(start, common);

@@ -1,7 +1,7 @@
 /** Chats as tokens and blocks; a next turn costs what is new in it, wherever that can be known for certain. */
 import { LIMITS } from '../limits.js';
 import type { PromptModel } from '../model/local-model.js';
-import { type EngineChat, engineChat, toolsText } from '../request/engine-body.js';
+import { type EngineChat, engineChat, toolsJson, toolsText } from '../request/engine-body.js';
 import { GrownLists } from '../request/grown-list.js';
 import type { CommonRequest, Message } from '../request/types.js';
 import { lastFork } from './added-text.js';
@@ -99,8 +99,7 @@ export class ChatPrompts {
     },
   ): Promise<PreparedPrompt> {
     const chat = engineChat(request);
-    const tools = toolsText(chat.tools);
-    const lead = leadOf(chat, tools);
+    const lead = leadOf(chat);
     const found = this.#memo.find(lead, chat.messages);
     const pace = sizeOf(request) > LONG_CHARS ? new Pace() : null;
     const isNext = found !== null && found.common === found.conversation.messages.length;
@@ -124,7 +123,7 @@ export class ChatPrompts {
       source: made.source,
       blockTokens: this.#options.blockTokens,
       localHashes: local,
-      chat: { messages: messageBytes(bytes), tools },
+      chat: { messages: messageBytes(bytes), tools: toolsJson(chat.tools) },
     });
   }
 
@@ -210,11 +209,11 @@ export class ChatPrompts {
 }
 
 /** One text for the conversations with the same list of tools: comparing it with itself costs nothing. */
-function leadOf({ tools, kwargs }: EngineChat, text: string): string {
+function leadOf({ tools, kwargs }: EngineChat): string {
   const variables = JSON.stringify(kwargs);
   const known = leads.get(tools);
   if (known?.variables === variables) return known.lead;
-  const lead = text + variables;
+  const lead = toolsText(tools) + variables;
   leads.set(tools, { variables, lead });
   return lead;
 }

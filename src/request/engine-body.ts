@@ -69,6 +69,18 @@ export function toolsText(tools: readonly EngineTool[]): string {
   return text;
 }
 
+const toolBytes = new WeakMap<readonly EngineTool[], Buffer>();
+
+/** The same in UTF-8. */
+export function toolsJson(tools: readonly EngineTool[]): Buffer {
+  let bytes = toolBytes.get(tools);
+  if (bytes === undefined) {
+    bytes = Buffer.from(toolsText(tools));
+    toolBytes.set(tools, bytes);
+  }
+  return bytes;
+}
+
 function asEngineTools(tools: readonly Tool[]): EngineTool[] {
   return tools.map((tool) => ({
     type: 'function',

@@ -4,10 +4,11 @@
 export interface ChatText {
   /** UTF-8 of the messages, separated by commas, without brackets. */
   messages: Buffer;
-  /** JSON list of the tools; empty where there are none. */
-  tools: string;
+  /** JSON list of the tools, in UTF-8; empty where there are none. */
+  tools: Buffer;
 }
 
+const OPEN = Buffer.from(',"messages":[');
 const CLOSE = Buffer.from(']}');
 
 /**
@@ -16,6 +17,6 @@ const CLOSE = Buffer.from(']}');
 export function bodyWithChat(settings: Record<string, unknown>, { messages, tools }: ChatText): Buffer[] {
   const settled = JSON.stringify(settings).slice(0, -1);
   const separator = settled.length === 1 ? '' : ',';
-  const listed = tools === '' ? '' : `"tools":${tools},`;
-  return [Buffer.from(`${settled}${separator}${listed}"messages":[`), messages, CLOSE];
+  if (tools.length === 0) return [Buffer.from(`${settled}${separator}"messages":[`), messages, CLOSE];
+  return [Buffer.from(`${settled}${separator}"tools":`), tools, OPEN, messages, CLOSE];
 }
