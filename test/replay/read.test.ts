@@ -114,6 +114,18 @@ describe('rows', () => {
   });
 });
 
+it.each([
+  '1e999',
+  '-1',
+  '"x"',
+  '[]',
+])('own recordings that began at %s have no time to count from', async (startedAt) => {
+  const header = JSON.stringify({ schema: RECORDING_SCHEMA, model: 'm', blockTokens: 64, startedAt: 7 });
+  const text = header.replace('7', startedAt);
+  const where = await file('r.jsonl', `${text}\n`);
+  expect(await message(readWorkload([where], options))).toContain('`startedAt` is not a time');
+});
+
 it('own recordings keep the blocks that a prompt shares with the one before', async () => {
   const record = { session: 's', promptTokens: 192, cachedTokens: 0, outputTokens: 3, priority: 2 };
   const trace = await file('r.jsonl', [

@@ -20,11 +20,11 @@ export function readRecording(rows: readonly Row[], options: ReadOptions): Draft
   if (traceBlockTokens === 0) throw traceError(header.place, '`blockTokens` is 0');
   const draft: Draft = { format: 'recording', traceBlockTokens, turns: [], sessions: [], notes: [] };
   const conversations = new Map<string, Conversation>();
-  const originMs = numberOf(header.fields['startedAt']);
+  const originMs = startedAt(header);
   let shiftMs = 0;
   for (const { fields, place } of rows) {
     if (isRecordingHeader(fields)) {
-      shiftMs = Math.max(0, numberOf(fields['startedAt']) - originMs);
+      shiftMs = Math.max(0, startedAt({ fields, place }) - originMs);
       // Each file stands for itself.
       for (const conversation of conversations.values()) conversation.blocks = [];
       continue;
@@ -81,4 +81,9 @@ function parts(fields: Fields, place: Place): Part[] {
   });
 }
 
-const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0);
+/** Unix milliseconds. JSON has no bound on numbers: `1e999` is one, and infinite. */
+function startedAt({ fields, place }: Row): number {
+  const value = fields['startedAt'] ?? 0;
+  if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
+  throw traceError(place, '`startedAt` is not a time in milliseconds');
+}
