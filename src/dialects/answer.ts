@@ -127,11 +127,12 @@ function joined(choice: AnswerChoice, type: 'text' | 'thinking'): string {
 
 function joinLogprobs(choice: AnswerChoice, logprobs: unknown): void {
   if (typeof logprobs !== 'object' || logprobs === null) return;
-  choice.logprobs ??= {};
+  // The engine names the lists: `toString` must not be found on an object it never was put on.
+  choice.logprobs ??= Object.create(null) as Record<string, unknown[]>;
   for (const [key, list] of Object.entries(logprobs)) {
     if (!Array.isArray(list)) continue;
     const known = choice.logprobs[key];
     if (known === undefined) choice.logprobs[key] = [...list];
-    else known.push(...list);
+    else for (const entry of list) known.push(entry);
   }
 }
