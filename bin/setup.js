@@ -2,12 +2,14 @@
 // Plain JavaScript without packages, because none are there yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const installStamp = path.join(root, 'node_modules', '.dynamo-installed');
+/** Where TypeScript is when developers' packages are not. */
+export const compilerFolder = path.join(root, 'node_modules', '.dynamo-compiler');
 const buildStamp = path.join(root, 'dist', '.dynamo-built');
 
 /** Ends the process with one sentence when Node is too old. */
@@ -17,23 +19,51 @@ export function requireNode() {
   fail(`Node ${process.versions.node} is too old; dynamo needs 20.20 or newer. Install it from nodejs.org.`);
 }
 
-/** Installs the lockfile's packages unless the last install was of this very lockfile. No install script runs. */
-export function install() {
+/**
+ * Installs the lockfile's packages unless the last install was of this very lockfile. No install script runs. `isForUse`:
+ * what a user needs and the compiler, a third of what developers get; whoever has more keeps it.
+ */
+export function install(wish = {}) {
+  const isForUse = wish.isForUse === true && !existsSync(path.join(root, 'node_modules', 'typescript'));
   const lock = hash([path.join(root, 'package-lock.json'), path.join(root, 'package.json')]);
-  if (existsSync(installStamp) && readFileSync(installStamp, 'utf8') === lock) return false;
+  const installed = existsSync(installStamp) ? readFileSync(installStamp, 'utf8') : '';
+  if (installed === lock || (isForUse && installed === `${lock} use`)) return false;
   say('installing packages (npm ci)');
+  npmCi(root, isForUse ? ['--omit=dev'] : []);
+  if (isForUse) installCompiler();
+  writeFileSync(installStamp, isForUse ? `${lock} use` : lock);
+  return true;
+}
+
+function npmCi(folder, more) {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...more];
   const result = spawnSync(npm, args, {
-    cwd: root,
+    cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
     shell: process.platform === 'win32',
   });
   if (result.error) fail(`npm could not be started (${result.error.message}); install npm and try again.`);
   if (result.status !== 0)
     fail('npm ci failed; its message is above. Without a network, fill the npm cache first.');
-  writeFileSync(installStamp, lock);
-  return true;
+}
+
+/** TypeScript alone, in a folder of its own, with the versions and hashes of the lockfile. */
+function installCompiler() {
+  const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
+  const { version } = packages['node_modules/typescript'];
+  const wanted = /^node_modules\/(typescript|@typescript\/[^/]+)$/;
+  const compiler = { name: 'dynamo-compiler', version: '1.0.0', dependencies: { typescript: version } };
+  const entries = Object.entries(packages)
+    .filter(([place]) => wanted.test(place))
+    .map(([place, { dev: _, ...entry }]) => [place, entry]);
+  const lock = { ...compiler, lockfileVersion: 3, requires: true };
+  rmSync(compilerFolder, { recursive: true, force: true });
+  mkdirSync(compilerFolder, { recursive: true });
+  const write = (name, value) => writeFileSync(path.join(compilerFolder, name), JSON.stringify(value));
+  write('package.json', compiler);
+  write('package-lock.json', { ...lock, packages: { '': compiler, ...Object.fromEntries(entries) } });
+  npmCi(compilerFolder, []);
 }
 
 /** Compiles when a source file is newer or another set than at the last build. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { build, install, requireNode, root } from './setup.js';
 
 requireNode();
-install();
+install({ isForUse: true });
 build();
 
 const args = [path.join(root, 'bin', 'run.js'), 'up', ...process.argv.slice(2)];
