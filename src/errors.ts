@@ -69,6 +69,7 @@ export const ERRORS = {
     "Previous response with id '{id}' not found.",
     'Send the whole conversation without previous_response_id.',
   ),
+  no_route: entry(404, 2, 'There is nothing at {method} {path}.', '{suggestion}'),
   not_found: entry(404, 2, 'There is nothing at {method} {path}.', 'GET /v1/models lists what is served.'),
   method_not_allowed: entry(405, 2, '{method} is not allowed on {path}.', 'Use {allowed}.'),
   unsupported: entry(400, 2, '{detail}', ''),

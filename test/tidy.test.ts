@@ -8,7 +8,10 @@ import { describe, expect, it } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '..');
 
-/** Room → rooms it may import. `errors` and `limits` are open to all. */
+/** Files beside the rooms that every room may import. */
+const OPEN = ['errors', 'limits', 'nearest'];
+
+/** Room → rooms it may import. */
 const MAY_IMPORT: Record<string, string[]> = {
   request: [],
   model: ['request'],
@@ -66,7 +69,7 @@ describe('rooms', () => {
     const wrong = sources.flatMap(({ file, room, text }) =>
       relativeImports(text)
         .map((target) => roomOf(path.relative(root, path.resolve(root, path.dirname(file), target))))
-        .filter((to) => to !== room && to !== 'errors' && to !== 'limits' && !allowed(room).includes(to))
+        .filter((to) => to !== room && !OPEN.includes(to) && !allowed(room).includes(to))
         .map((to) => `${file} imports ${to}`),
     );
     expect(wrong).toEqual([]);

@@ -50,7 +50,8 @@ export abstract class BaseCommand extends Command {
     error: Error & { exitCode?: number; oclif?: { exit?: number } },
   ): Promise<void> {
     if (error.oclif?.exit === 0) throw error;
-    const { text, exit } = renderError(error);
+    const name = (this.id ?? '').replaceAll(':', ' ');
+    const { text, exit } = renderError(error, { name, flags: Object.keys(this.ctor.flags) });
     process.stderr.write(text);
     process.exit(exit);
   }

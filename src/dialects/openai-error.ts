@@ -1,10 +1,12 @@
 /** The error envelope of chat completions, completions and Responses. */
 import type { DynamoError, ErrorCode } from '../errors.js';
+import { errorSentence } from './error-sentence.js';
 
 /** `error.code` where OpenAI's clients act on it. */
 const CODES: Partial<Record<ErrorCode, string>> = {
   prompt_too_long: 'context_length_exceeded',
   unknown_model: 'model_not_found',
+  no_route: 'not_found',
   unauthorized: 'invalid_api_key',
   overloaded: 'rate_limit_exceeded',
 };
@@ -31,7 +33,7 @@ export function encodeOpenAiError(error: DynamoError): { status: number; body: u
 
 /** OpenAI's own words for a prompt over the limit: agents look for them before they compact. */
 function sentence(error: DynamoError): string {
-  if (error.code !== 'prompt_too_long') return error.message;
+  if (error.code !== 'prompt_too_long') return errorSentence(error);
   const { tokens, limit } = error.fields;
   return `This model's maximum context length is ${limit} tokens. However, your messages resulted in ${tokens} tokens. Please reduce the length of the messages.`;
 }

@@ -7,6 +7,7 @@ import { compactDialect } from '../dialects/responses/compact.js';
 import { responsesDialect } from '../dialects/responses/responses.js';
 import type { Dialect } from '../dialects/types.js';
 import { DynamoError } from '../errors.js';
+import { nearestNames } from '../nearest.js';
 import { serveCount } from './count-tokens.js';
 import { serveEvents } from './events-route.js';
 import { serveHealth, serveLive, serveMetrics, serveQuiet } from './health-routes.js';
@@ -69,6 +70,9 @@ const ROUTES: [methods: string, path: string, handle: Handler, access?: 'open'][
   ['POST', '/dynamo/v1/prefill', servePrefill],
 ];
 
+/** Longer ones are no misspelt ones, and comparing costs their length. */
+const NEAR_PATH_CHARS = 64;
+
 const TABLE = ROUTES.map(([methods, path, handle, access]) => ({
   methods: methods.split(' '),
   segments: path.split('/'),
@@ -96,9 +100,21 @@ export function routeOf(method: string, path: string): Route {
   const found = matches.find(({ route }) => route.methods.includes(method));
   if (found !== undefined)
     return { handle: found.route.handle, isOpen: found.route.isOpen, params: found.params };
-  if (matches.length === 0) throw new DynamoError('not_found', { method, path: path.slice(0, 200) });
+  if (matches.length === 0)
+    throw new DynamoError('no_route', { method, path: path.slice(0, 200), suggestion: suggestionFor(path) });
   const allowed = [...new Set(matches.flatMap(({ route }) => route.methods))].join(', ');
   throw new DynamoError('method_not_allowed', { method, path, allowed });
+}
+
+/** Base addresses with `/v1` twice or not at all are the commonest mistake of a client's settings; then come misspelt paths. */
+function suggestionFor(path: string): string {
+  const plain = TABLE.map(({ segments }) => segments.join('/')).filter((known) => !known.includes('{'));
+  const meant = [path.replace(/^\/v1(?=\/v1\/)/, ''), `/v1${path}`].find((other) => plain.includes(other));
+  const near =
+    path.length > NEAR_PATH_CHARS ? undefined : nearestNames(path, plain).find((known) => known !== '/');
+  const found = meant ?? near;
+  if (found !== undefined) return `Did you mean ${found}?`;
+  return 'It serves /v1/chat/completions, /v1/completions, /v1/messages, /v1/responses and /v1/models.';
 }
 
 function match(pattern: readonly string[], path: readonly string[]): Record<string, string> | undefined {

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { loadModelFacts } from '../model/facts.js';
+import { nearestNames } from '../nearest.js';
 import { recipeForGguf } from './gguf-recipe.js';
-import { nearestNames } from './nearest.js';
 import { formatProblems, parseRecipe, type RecipeProblem } from './parse.js';
 import type { Recipe } from './schema.js';
 

@@ -14,4 +14,29 @@ describe('an error for a person', () => {
     expect(renderError(Object.assign(new Error('x'), { name: 'AbortError' })).exit).toBe(130);
     expect(renderError(new Error('boom'))).toMatchObject({ exit: 1, text: expect.stringContaining('boom') });
   });
+
+  it('about a flag names the nearest one and where to read on, without oclif’s notes', () => {
+    const command = { name: 'recipe show', flags: ['recipe', 'json', 'port'] };
+    const oclif = { exit: 2 };
+    const odd = Object.assign(new Error('Nonexistent flag: --recpie\nSee more help with --help'), {
+      oclif,
+      flags: ['--recpie'],
+    });
+    expect(renderError(odd, command).text).toBe(
+      'dynamo: Nonexistent flag: --recpie\n  Did you mean --recipe? See `dynamo recipe show --help`.\n',
+    );
+    const value = Object.assign(
+      new Error('Parsing --port \n\tExpected an integer but received: abc\nSee more help with --help'),
+      { oclif },
+    );
+    expect(renderError(value, command).text).toBe(
+      'dynamo: --port: Expected an integer but received: abc\n  See `dynamo recipe show --help`.\n',
+    );
+    const note =
+      'Note: --set allows multiple values. Because of this you need to provide all arguments before providing that flag.';
+    const missing = Object.assign(new Error(`Missing 1 required arg:\nFILE  recipe file\n\n${note}`), {
+      oclif,
+    });
+    expect(renderError(missing, command).text).not.toContain('multiple values');
+  });
 });

@@ -34,6 +34,19 @@ describe('commands', () => {
     expect(result.stderr).toContain('smollm2');
   });
 
+  it('name the command that was meant', async () => {
+    const typo = await home.cli('statsu');
+    expect(typo).toMatchObject({ code: 2, stdout: '' });
+    expect(typo.stderr).toBe(
+      'dynamo: There is no command `statsu`.\n  Did you mean `dynamo status`? `dynamo --help` lists them all.\n',
+    );
+    expect((await home.cli('recipe', 'shw')).stderr).toContain('`dynamo recipe show`');
+    const words = await home.cli('up', 'recipe', 'smollm2');
+    expect(words).toMatchObject({ code: 2, stdout: '' });
+    expect(words.stderr).toContain('takes no `recipe smollm2`, and flags begin with two dashes: --recipe');
+    expect((await home.cli('up', '--recpie', 'x')).stderr).toContain('Did you mean --recipe?');
+  });
+
   it('print every problem of a malformed recipe with its path', async () => {
     const file = path.join(home.dir, 'bad.yaml');
     writeFileSync(file, 'name: Bad Name\nmodel: {context: -1}\nvariants: []\n');

@@ -232,6 +232,33 @@ describe('a path', () => {
   });
 });
 
+describe('a path nobody serves', () => {
+  it.each([
+    ['/chat/completions', 'Did you mean /v1/chat/completions?'],
+    ['/v1/v1/messages', 'Did you mean /v1/messages?'],
+    ['/v1/chat/completion', 'Did you mean /v1/chat/completions?'],
+    ['/v1/embeddings', 'It serves /v1/chat/completions,'],
+    ['/api/generate', 'It serves /v1/chat/completions,'],
+    [`/${'x'.repeat(5_000)}`, 'It serves /v1/chat/completions,'],
+  ])('says which one was meant: %s', async (path, hint) => {
+    gateway = await startGateway();
+    const { status, body } = await failure(path, chat);
+    expect([status, body.error.code]).toEqual([404, 'not_found']);
+    expect(body.error.message).toContain(hint);
+    const anthropic = await failure(path, chat, { 'anthropic-version': '2023-06-01' });
+    expect([anthropic.body.error.type, anthropic.body.error.message]).toEqual([
+      'not_found_error',
+      body.error.message,
+    ]);
+  });
+
+  it('and a key that is missing say what to do', async () => {
+    gateway = await startGateway({ config: { apiKeys: ['key'] } });
+    const { body } = await failure('/v1/chat/completions', chat);
+    expect(body.error.message).toContain('`authorization: Bearer KEY` or `x-api-key: KEY`');
+  });
+});
+
 describe('access', () => {
   it('needs a key where one is set, in either header', async () => {
     gateway = await startGateway({ config: { apiKeys: ['right', 'also-right'] } });

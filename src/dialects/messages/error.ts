@@ -1,5 +1,6 @@
 /** Anthropic's error envelope. Claude Code acts on the type and on the words. */
 import type { DynamoError } from '../../errors.js';
+import { errorSentence } from '../error-sentence.js';
 
 const TYPES: Record<number, string> = {
   400: 'invalid_request_error',
@@ -22,7 +23,7 @@ export function encodeMessagesError(
     status: error.status,
     body: {
       type: 'error',
-      error: { type: TYPES[error.status] ?? fallback, message: error.message, ...details(error) },
+      error: { type: TYPES[error.status] ?? fallback, message: errorSentence(error), ...details(error) },
       request_id: requestId ?? null,
     },
   };

@@ -66,7 +66,11 @@ export class WebSockets {
 
   #admit(request: IncomingMessage, path: string): void {
     if (path !== SOCKET_PATH)
-      throw new DynamoError('not_found', { method: 'WebSocket', path: path.slice(0, 200) });
+      throw new DynamoError('no_route', {
+        method: 'WebSocket',
+        path: path.slice(0, 200),
+        suggestion: `WebSockets are at ${SOCKET_PATH}.`,
+      });
     this.#check(request);
     // Browsers let any page open a WebSocket to any address and read what comes back.
     checkOrigin(request);

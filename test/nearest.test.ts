@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { editDistance, nearestNames } from '../../src/recipes/nearest.js';
+import { editDistance, nearestNames } from '../src/nearest.js';
 
 test('the distance is a metric: zero only for equals, symmetric, never longer than a detour', () => {
   const word = fc.string({ maxLength: 8 });
