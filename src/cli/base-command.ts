@@ -51,7 +51,10 @@ export abstract class BaseCommand extends Command {
   ): Promise<void> {
     if (error.oclif?.exit === 0) throw error;
     const name = (this.id ?? '').replaceAll(':', ' ');
-    const { text, exit } = renderError(error, { name, flags: Object.keys(this.ctor.flags) });
+    const { text, exit } = renderError(error, {
+      name,
+      flags: Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags }),
+    });
     process.stderr.write(text);
     process.exit(exit);
   }
