@@ -4,7 +4,7 @@ import { type Fields, ids, milliseconds, name, type Place, tokens } from '../rep
 import { isRecordingHeader } from '../replay/readers/recording.js';
 import { BOUNDS, BucketHistogram } from '../telemetry/metrics/buckets.js';
 import { emptyPoint, type HistoryPoint } from '../telemetry/run-history.js';
-import type { ReportData, ReportMiss, ReportSession } from './types.js';
+import type { ReportData, ReportDistribution, ReportMiss, ReportSession } from './types.js';
 
 interface Row {
   fields: Fields;
@@ -160,21 +160,34 @@ function historyOf(requests: readonly Recorded[], from: number, to: number): Rep
   return { stepMs, points: [...points.values()].sort((a, b) => a.at - b.at) };
 }
 
-function distributionsOf(requests: readonly Recorded[]): ReportData['distributions'] {
-  const ttft = new BucketHistogram(BOUNDS.firstToken);
-  const interToken = new BucketHistogram(BOUNDS.interToken);
-  const whole = new BucketHistogram(BOUNDS.request);
+function distributionsOf(requests: readonly Recorded[]): ReportDistribution[] {
+  const ttft: number[] = [];
+  const interToken: number[] = [];
+  const whole: number[] = [];
   for (const { sentAt, firstTokenAt, endAt, outputTokens } of requests) {
-    whole.add((endAt - sentAt) / 1_000);
+    whole.push((endAt - sentAt) / 1_000);
     if (firstTokenAt === null) continue;
-    ttft.add((firstTokenAt - sentAt) / 1_000);
-    if (outputTokens > 1) interToken.add((endAt - firstTokenAt) / 1_000 / (outputTokens - 1));
+    ttft.push((firstTokenAt - sentAt) / 1_000);
+    if (outputTokens > 1) interToken.push((endAt - firstTokenAt) / 1_000 / (outputTokens - 1));
   }
   return [
-    { name: 'time to first token', help: 'from a request being read to its first token', distribution: ttft },
-    { name: 'inter-token', help: 'mean of each request', distribution: interToken },
-    { name: 'whole request', help: 'from being read to the end', distribution: whole },
+    distributionOf('time to first token', 'from a request being read to its first token', 'firstToken', ttft),
+    distributionOf('inter-token', 'mean of each request', 'interToken', interToken),
+    distributionOf('whole request', 'from being read to the end', 'request', whole),
   ].filter(({ distribution }) => distribution.count > 0);
+}
+
+function distributionOf(
+  name: string,
+  help: string,
+  bounds: keyof typeof BOUNDS,
+  values: number[],
+): ReportDistribution {
+  const distribution = new BucketHistogram(BOUNDS[bounds]);
+  for (const value of values) distribution.add(value);
+  const sorted = values.sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
+  return { name, help, distribution, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
 function sessionsOf(requests: readonly Recorded[]): ReportSession[] {

@@ -1,18 +1,26 @@
 /** A report of a running stack. */
+
+import type { Distribution } from '../telemetry/metrics/types.js';
 import type { RunReport } from '../telemetry/run-report.js';
-import type { Snapshot } from '../telemetry/types.js';
-import type { ReportData } from './types.js';
+import type { LatencySummary, Snapshot } from '../telemetry/types.js';
+import type { ReportData, ReportDistribution } from './types.js';
 
 /** `marks` are the words that say what the figures are worth. */
 export function fromRun({ snapshot, history, distributions }: RunReport, marks: string[]): ReportData {
   const { stack, requests, tokens, tiers, byKind, sessions, misses } = snapshot;
-  const told: ReportData['distributions'] = [
-    ['time to first token', "from a request's first byte to its first token", distributions.ttft],
-    ['inter-token', 'between tokens', distributions.interToken],
-    ['queue', 'waited for admission', distributions.queue],
-    ['overhead', 'own time of the gateway', distributions.overhead],
-    ['whole request', 'from the first byte to the end', distributions.request],
-  ].map(([name, help, distribution]) => ({ name, help, distribution })) as ReportData['distributions'];
+  const { latency } = snapshot;
+  const told = [
+    distributionOf(
+      'time to first token',
+      "from a request's first byte to its first token",
+      distributions.ttft,
+      latency.ttftMs,
+    ),
+    distributionOf('inter-token', 'between tokens', distributions.interToken, latency.itlMs),
+    distributionOf('queue', 'waited for admission', distributions.queue, latency.queueMs),
+    distributionOf('overhead', 'own time of the gateway', distributions.overhead, latency.overheadMs),
+    distributionOf('whole request', 'from the first byte to the end', distributions.request, latency.e2eMs),
+  ];
   return {
     version: 1,
     source: 'run',
@@ -47,6 +55,18 @@ export function fromRun({ snapshot, history, distributions }: RunReport, marks: 
       .sort((a, b) => b.computedTokens - a.computedTokens),
     notes: [],
   };
+}
+
+/** Percentiles are the snapshot's, whose buckets are finer. */
+function distributionOf(
+  name: string,
+  help: string,
+  distribution: Distribution,
+  summary: LatencySummary,
+): ReportDistribution {
+  const seconds = (ms: number | null) => (ms === null ? null : ms / 1_000);
+  const { p50, p95, p99 } = summary;
+  return { name, help, distribution, p50: seconds(p50), p95: seconds(p95), p99: seconds(p99) };
 }
 
 function factsOf({ stack, workers, router }: Snapshot): [string, string][] {

@@ -19,7 +19,7 @@ export interface ReportData {
   tokens: { prompt: number; cached: number; predicted: number | null; reachable: number; generated: number };
   history: { stepMs: number; points: HistoryPoint[] };
   /** Seconds; those without a value are left out. */
-  distributions: { name: string; help: string; distribution: Distribution }[];
+  distributions: ReportDistribution[];
   /** The engines' own memory first. */
   tiers: TierSnapshot[] | null;
   kinds: TokensByKind | null;
@@ -28,6 +28,16 @@ export interface ReportData {
   misses: ReportMiss[];
   /** What the source does not know, in sentences. */
   notes: string[];
+}
+
+/** Seconds. */
+export interface ReportDistribution {
+  name: string;
+  help: string;
+  distribution: Distribution;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
 }
 
 export interface ReportSession {

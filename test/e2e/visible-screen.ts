@@ -3,8 +3,14 @@
  * erasing, the alternate screen), and an error for anything it does not know, so that nothing is overlooked.
  */
 
+/** A character with the codes of colour and weight it was written in. */
+export interface Cell {
+  text: string;
+  look: string;
+}
+
 interface Buffer {
-  lines: string[][];
+  lines: Cell[][];
   row: number;
   column: number;
 }
@@ -12,6 +18,8 @@ interface Buffer {
 export interface Visible {
   /** Lines without trailing blanks. */
   lines: string[];
+  /** The same with their looks; a cell nothing was written to is absent. */
+  cells: (Cell | undefined)[][];
   isAlternate: boolean;
   isCursorShown: boolean;
   /** Codes of colour and weight that were used. */
@@ -24,18 +32,23 @@ export function visibleScreen(output: string, rows = 200): Visible {
   const normal: Buffer = { lines: [[]], row: 0, column: 0 };
   const alternate: Buffer = { lines: [[]], row: 0, column: 0 };
   const state = { isAlternate: false, isCursorShown: true, styles: new Set<string>() };
+  let look = '';
   for (const [text, mark, digits, command] of output.matchAll(SEQUENCE)) {
     const buffer = state.isAlternate ? alternate : normal;
-    if (command === undefined) write(buffer, text, rows);
+    if (command === undefined) write(buffer, { text, look }, rows);
     else if (mark === '?') setMode(state, `${digits}${command}`, alternate);
-    else if (command === 'm') state.styles.add(digits ?? '');
-    else move(buffer, command, (digits ?? '').split(';').map(Number));
+    else if (command === 'm') {
+      state.styles.add(digits ?? '');
+      // What we write ends every look before it begins another.
+      look = digits === '0' || digits === undefined ? '' : digits;
+    } else move(buffer, command, (digits ?? '').split(';').map(Number));
   }
   const shown = state.isAlternate ? alternate : normal;
   return {
     ...state,
+    cells: Array.from(shown.lines, (line) => Array.from(line ?? [])),
     lines: Array.from(shown.lines, (line) =>
-      Array.from(line ?? [], (cell) => cell ?? ' ')
+      Array.from(line ?? [], (cell) => cell?.text ?? ' ')
         .join('')
         .trimEnd(),
     ),
@@ -57,7 +70,7 @@ function setMode(
   else if (!/^(?:2026|2004|1004)[hl]$/.test(mode)) throw new Error(`unknown mode ${mode}`);
 }
 
-function write(buffer: Buffer, text: string, rows: number): void {
+function write(buffer: Buffer, { text, look }: Cell, rows: number): void {
   if (text.startsWith('\u001b')) return;
   if (text === '\r') buffer.column = 0;
   else if (text === '\b') buffer.column = Math.max(0, buffer.column - 1);
@@ -71,7 +84,7 @@ function write(buffer: Buffer, text: string, rows: number): void {
   } else {
     const line = buffer.lines[buffer.row] ?? [];
     buffer.lines[buffer.row] = line;
-    line[buffer.column] = text;
+    line[buffer.column] = { text, look };
     buffer.column += 1;
   }
 }

@@ -3,8 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromRun } from '../../src/report/from-run.js';
 import { reportPage } from '../../src/report/html/page.js';
-import { escapeHtml, quantile, seconds } from '../../src/report/html/text.js';
-import { BOUNDS, BucketHistogram } from '../../src/telemetry/metrics/buckets.js';
+import { escapeHtml, seconds } from '../../src/report/html/text.js';
 import { MetricsCollector } from '../../src/telemetry/metrics/collector.js';
 import { HistoryBook } from '../../src/telemetry/run-history.js';
 import { runReport } from '../../src/telemetry/run-report.js';
@@ -74,26 +73,7 @@ describe('the page of a run', () => {
   });
 });
 
-describe('percentiles from buckets', () => {
-  it('are within the bucket that holds the value', () => {
-    const values = fc.array(fc.double({ min: 0.001, max: 400, noNaN: true }), {
-      minLength: 1,
-      maxLength: 100,
-    });
-    fc.assert(
-      fc.property(values, fc.constantFrom(0.5, 0.95, 0.99), (all, share) => {
-        const histogram = new BucketHistogram(BOUNDS.firstToken);
-        for (const value of all) histogram.add(value);
-        const sorted = [...all].sort((a, b) => a - b);
-        const exact = sorted[Math.ceil(share * sorted.length) - 1]!;
-        const bucket = BOUNDS.firstToken.findIndex((bound) => exact <= bound);
-        const told = quantile(histogram, share)!;
-        expect(told).toBeLessThanOrEqual(BOUNDS.firstToken[bucket]!);
-        expect(told).toBeGreaterThanOrEqual(bucket === 0 ? 0 : BOUNDS.firstToken[bucket - 1]!);
-      }),
-    );
-  });
-
+describe('figures', () => {
   it('are told in units one can read', () => {
     expect([null, 0, 0.0002, 0.0047, 0.25, 1.5, 30, 300].map(seconds)).toEqual([
       '–',

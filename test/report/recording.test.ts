@@ -57,6 +57,7 @@ describe('a recording', () => {
       { id: 't', requests: 1, hitRate: 0.8 },
     ]);
     expect([data.from, data.to]).toEqual([START, START + 2_100]);
+    expect(data.distributions[0]).toMatchObject({ p50: 0.1, p95: 0.2, p99: 0.2 });
     expect(data.distributions.map(({ name, distribution }) => `${name} ${distribution.count}`)).toEqual([
       'time to first token 2',
       'inter-token 2',

@@ -65,7 +65,7 @@ function requestWords({ failed, cancelled, rejected }: ReportData['requests']): 
 function foot({ notes }: ReportData): string {
   const words = [
     ...notes,
-    'Hit rates are weighted by tokens, cached and prompt tokens as the engines report them. Percentiles are read from buckets.',
+    'Hit rates are weighted by tokens, cached and prompt tokens as the engines report them.',
   ];
   return `<footer>${words.map((word) => `<p>${escapeHtml(word)}</p>`).join('')}</footer>`;
 }

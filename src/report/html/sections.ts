@@ -3,7 +3,7 @@ import type { Distribution } from '../../telemetry/metrics/types.js';
 import type { HistoryPoint } from '../../telemetry/run-history.js';
 import type { ReportData } from '../types.js';
 import { columnChart, stackedBar, timeChart, turnBars } from './charts.js';
-import { bytes, count, escapeHtml, percent, quantile, seconds } from './text.js';
+import { bytes, count, escapeHtml, percent, seconds } from './text.js';
 
 export function overTimeSection({ history }: ReportData): string {
   const { stepMs, points } = history;
@@ -48,10 +48,10 @@ export function overTimeSection({ history }: ReportData): string {
 
 export function latencySection({ distributions }: ReportData): string {
   if (distributions.length === 0) return '';
-  const rows = distributions.map(({ name, help, distribution }) => {
-    const at = (share: number) => `<td class="n">${seconds(quantile(distribution, share))}</td>`;
+  const rows = distributions.map(({ name, help, distribution, p50, p95, p99 }) => {
+    const figures = [p50, p95, p99].map((value) => `<td class="n">${seconds(value)}</td>`).join('');
     const mean = seconds(distribution.sum / distribution.count);
-    return `<tr><td>${name}</td>${at(0.5)}${at(0.95)}${at(0.99)}<td class="n">${mean}</td><td class="n">${distribution.count}</td><td>${escapeHtml(help)}</td></tr>`;
+    return `<tr><td>${name}</td>${figures}<td class="n">${mean}</td><td class="n">${distribution.count}</td><td>${escapeHtml(help)}</td></tr>`;
   });
   const heads =
     '<th></th><th class="n">p50</th><th class="n">p95</th><th class="n">p99</th><th class="n">mean</th><th class="n">values</th><th></th>';

@@ -16,7 +16,7 @@ p{margin:4px 0 10px;color:var(--dim);max-width:75ch}
 .card b{display:block;font-size:22px;font-variant-numeric:tabular-nums}.card span{color:var(--dim);font-size:13px}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:0 28px}
 figure{margin:8px 0 0}svg{display:block;width:100%;height:auto;overflow:visible}
-svg text{fill:var(--dim);font:12px system-ui,sans-serif}.small text{font-size:10.5px}svg.flat{height:26px}
+svg text{fill:var(--dim);font:12px system-ui,sans-serif}.small text{font-size:9.5px}svg.flat{height:26px}
 .grid{stroke:var(--rule)}.empty{fill:var(--card)}
 rect.c0,circle.c0{fill:var(--c0)}rect.c1{fill:var(--c1)}rect.c2{fill:var(--c2)}rect.c3{fill:var(--c3)}rect.c4{fill:var(--c4)}rect.c5{fill:var(--c5)}
 .line polyline{fill:none;stroke-width:2}.line circle{stroke:none}

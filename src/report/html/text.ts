@@ -45,22 +45,3 @@ export function since(ms: number): string {
   if (total < 7_200) return `${Math.round(total / 60)} min`;
   return `${(total / 3_600).toFixed(1)} h`;
 }
-
-/** `share` of the values is at most this, in the unit of the bounds; linear within a bucket. Null without a value. */
-export function quantile(
-  { bounds, counts, count: all }: { bounds: readonly number[]; counts: ArrayLike<number>; count: number },
-  share: number,
-): number | null {
-  if (all === 0) return null;
-  const rank = share * all;
-  let below = 0;
-  for (let at = 0; at < bounds.length; at += 1) {
-    const inside = counts[at] ?? 0;
-    if (below + inside >= rank && inside > 0) {
-      const low = at === 0 ? 0 : bounds[at - 1]!;
-      return low + ((bounds[at]! - low) * (rank - below)) / inside;
-    }
-    below += inside;
-  }
-  return bounds.at(-1) ?? null;
-}

@@ -55,7 +55,10 @@ interface Message {
 export async function openPage(address: string, { width = 1_100, height = 900 } = {}): Promise<Page> {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'dyn-browser-'));
   const flags = ['--no-sandbox', '--hide-scrollbars', '--remote-debugging-port=0', `--user-data-dir=${dir}`];
-  const child = spawn(PROGRAM, [...flags, 'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(PROGRAM, [...flags, 'about:blank'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
   const socket = new WebSocket(await targetOf(child));
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
   const waiting = new Map<number, (message: Message) => void>();
@@ -115,9 +118,11 @@ export async function openPage(address: string, { width = 1_100, height = 900 } 
       return Buffer.from(data as string, 'base64');
     },
     close: async () => {
-      socket.close();
-      child.kill('SIGTERM');
+      // The program is a script that starts the browser: the group has them all.
+      await call('Browser.close').catch(() => {});
+      process.kill(-child.pid!, 'SIGTERM');
       await until(() => child.exitCode !== null || child.signalCode !== null, 'the browser to end');
+      socket.close();
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
