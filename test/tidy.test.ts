@@ -34,7 +34,20 @@ const MAY_IMPORT: Record<string, string[]> = {
   cli: ['telemetry'],
   doctor: ['plan', 'recipes', 'model', 'engines', 'supervisor', 'stack', 'cli', 'cache'],
   export: ['plan', 'engines'],
-  bench: ['stack', 'cli', 'telemetry', 'router', 'prompt', 'engines', 'link', 'request', 'plan', 'model'],
+  bench: [
+    'stack',
+    'cli',
+    'telemetry',
+    'router',
+    'prompt',
+    'engines',
+    'link',
+    'request',
+    'plan',
+    'model',
+    'dialects',
+    'gateway',
+  ],
 };
 
 /** Package → rooms (or `commands`, `bin`) it may be imported in. */
@@ -46,8 +59,8 @@ const DOORS: Record<string, string[]> = {
   undici: ['link', 'cli', 'cache', 'model', 'bench'],
   conf: ['cli'],
   koffi: ['engines'],
-  zeromq: ['link', 'engines'],
-  '@msgpack/msgpack': ['link', 'engines'],
+  zeromq: ['link', 'engines', 'bench'],
+  '@msgpack/msgpack': ['link', 'engines', 'bench'],
   ws: ['gateway'],
   '@aws-sdk/client-s3': ['cache'],
   ioredis: ['cache'],

@@ -86,10 +86,7 @@ function* order({ sessions, active, turns }: Shape): Generator<number> {
 /** One request: looked up, stored where most of it is, the oldest evicted; how many blocks were found. */
 function serve(prompt: number[], stores: Store[], shape: Shape, operations: IndexOperation[]): number {
   operations.push(entry('query', 0, 0n, [], prompt));
-  const held = stores.map(({ blocks }) => {
-    const missing = prompt.findIndex((block) => !blocks.has(block));
-    return missing === -1 ? prompt.length : missing;
-  });
+  const held = stores.map(({ blocks }) => heldPrefix(blocks, prompt));
   const most = Math.max(...held);
   // What every worker has soon is no reason for one of them.
   const isNew = most <= shape.headBlocks;
@@ -109,6 +106,18 @@ function serve(prompt: number[], stores: Store[], shape: Shape, operations: Inde
   for (const block of evicted) store.blocks.delete(block);
   if (evicted.length > 0) operations.push(entry('remove', worker, 0n, evicted, []));
   return most;
+}
+
+/** A prompt's last blocks leave first, so what is held of it is found by halving. */
+function heldPrefix(blocks: Map<number, true>, prompt: readonly number[]): number {
+  let low = 0;
+  let high = prompt.length;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (blocks.has(prompt[middle - 1]!)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 function* take(blocks: Map<number, true>, count: number): Generator<number> {
