@@ -4,6 +4,7 @@ import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { retentionChanges } from '../recipes/retention-form.js';
 import type { Recipe, Variant } from '../recipes/schema.js';
+import { engineTiers } from './engine-tiers.js';
 import { foreignCodeFlags } from './foreign-code.js';
 import { contextOf } from './memory.js';
 import { placeEmbedded } from './place-embedded.js';
@@ -121,6 +122,10 @@ function buildPlan(
 ): Plan {
   const { sampling } = recipe.model.chat;
   const servedModel = variant.served_name ?? recipe.model.served_name;
+  const tiers = engineTiers(variant.engine, options.tiers ?? recipeTiers(variant), {
+    isAsked: options.tiers !== undefined,
+    isOnProcessors: variant.engine !== 'embedded' && placement.workers.some(({ gpus }) => gpus.length === 0),
+  });
   const plan: Plan = {
     recipe: recipe.name,
     title: recipe.title,
@@ -139,6 +144,7 @@ function buildPlan(
     ],
     notes: [
       ...placement.notes,
+      ...tiers.notes,
       ...foreignCodeNotes(variant.engine, placement.engineArgs),
       ...unknownParsers(variant),
     ],
@@ -150,7 +156,7 @@ function buildPlan(
       tools: recipe.model.chat.tool_parser ?? null,
       reasoning: recipe.model.chat.reasoning_parser ?? null,
     },
-    tiers: variant.engine === 'embedded' ? (options.tiers ?? recipeTiers(variant)) : [],
+    tiers: tiers.tiers,
     ...retentionOf(variant),
     defaults: {
       temperature: sampling.temperature,

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
 import type { GatewayDeps } from '../gateway/types.js';
-import { tierWarnings } from '../plan/tier-spec.js';
 import type { Plan, TierPlan } from '../plan/types.js';
 import type { PromptService } from '../prompt/service.js';
 import type { Router } from '../router/router.js';
@@ -21,6 +20,7 @@ import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
 import { Books } from './books.js';
 import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
+import { keepEngineTiers } from './engine-tiers.js';
 import { MissTeller } from './explain-misses.js';
 import { gatewayConfig } from './gateway-config.js';
 import { watchGpus } from './gpus.js';
@@ -35,7 +35,7 @@ import { buildRouter } from './routing.js';
 import type { StackSpec, StartMessage } from './spec.js';
 import { writeState } from './state-file.js';
 import { bridgeSupervisor } from './telemetry-bridge.js';
-import { placeTiers, removeMemoryTier, reportSocket } from './tier-places.js';
+import { planWithTiers, removeMemoryTier } from './tier-places.js';
 import { StackTiers } from './tiers.js';
 import { startTracing } from './tracing.js';
 import { pinnableTokens, warmSettings } from './warm-settings.js';
@@ -60,6 +60,7 @@ export class Stack {
   #supervisor: SupervisorService | undefined;
   #workers: WorkerSet | undefined;
   #tiers: StackTiers | undefined;
+  #engineTiers: ReturnType<typeof keepEngineTiers> = null;
   #tierPlans: TierPlan[] = [];
   #recording: Recording | undefined;
   readonly #besides: { close(): Promise<void> }[] = [];
@@ -118,6 +119,7 @@ export class Stack {
     await this.#supervisor?.stop({ isGraceful: options.isGraceful });
     await this.#workers?.removeSockets();
     await this.#tiers?.close();
+    this.#engineTiers?.close();
     removeMemoryTier(this.#tierPlans, this.#spec.paths, this.#spec.name);
     await this.#admin?.close();
     this.#books.close();
@@ -138,17 +140,17 @@ export class Stack {
   }
 
   #placeTiers(plan: Plan, emit: (event: TelemetryEvent) => void): Plan {
-    if ((plan.tiers ?? []).length === 0) return plan;
-    const { paths, name } = this.#spec;
-    const { tiers, warnings } = placeTiers(plan, paths, name);
-    for (const message of [...warnings, ...tierWarnings(tiers)])
-      emit({ type: 'warning', code: 'tier_small', message });
-    this.#tierPlans = tiers;
-    return { ...plan, tiers, pageReports: reportSocket(paths, name) };
+    const warn = (message: string) => emit({ type: 'warning', code: 'tier_small', message });
+    const placed = planWithTiers(plan, { paths: this.#spec.paths, name: this.#spec.name, warn });
+    this.#tierPlans = placed.tiers ?? [];
+    return placed;
   }
 
   async #openTiers(plan: Plan, router: Router, emit: (event: TelemetryEvent) => void): Promise<void> {
-    if (!plan.pageReports) return;
+    if (!plan.pageReports) {
+      this.#engineTiers = keepEngineTiers(plan, emit);
+      return;
+    }
     const workers = plan.workers.map(({ id }) => id);
     const tiers = new StackTiers({
       tiers: plan.tiers ?? [],

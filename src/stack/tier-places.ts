@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { makePrivateDir, type Paths, stackRuntimeDir } from '../cli/paths.js';
+import { tierWarnings } from '../plan/tier-spec.js';
 import type { Plan, TierPlan } from '../plan/types.js';
 import { formatBytes } from '../plan/units.js';
 
@@ -20,12 +21,29 @@ export interface PlacedTiers {
   warnings: string[];
 }
 
+/** The plan with its tiers in place, and for engines whose pages are ours the socket on which they tell of them. */
+export function planWithTiers(
+  plan: Plan,
+  { paths, name, warn }: { paths: Paths; name: string; warn(message: string): void },
+): Plan {
+  if ((plan.tiers ?? []).length === 0) return plan;
+  const { tiers, warnings } = placeTiers(plan, paths, name);
+  for (const message of [...warnings, ...tierWarnings(tiers)]) warn(message);
+  return plan.engine === 'embedded'
+    ? { ...plan, tiers, pageReports: reportSocket(paths, name) }
+    : { ...plan, tiers };
+}
+
 /** Gives every tier its folder and a quota that fits. Folders are made; the one in memory belongs to this stack alone. */
 export function placeTiers(plan: Plan, paths: Paths, name: string): PlacedTiers {
   const warnings: string[] = [];
   const tiers = (plan.tiers ?? []).map((tier): TierPlan => {
     if (tier.name === 'remote') return tier;
-    const dir = tier.at ?? (tier.name === 'cpu' ? memoryFolder(paths, name) : path.join(paths.data, 'kv'));
+    const isOwn = plan.engine === 'embedded';
+    // Other engines allocate the host's memory by themselves.
+    if (tier.name === 'cpu' && !isOwn) return tier;
+    const folder = isOwn ? 'kv' : `kv-${plan.engine}`;
+    const dir = tier.at ?? (tier.name === 'cpu' ? memoryFolder(paths, name) : path.join(paths.data, folder));
     // A folder the user named may be shared on purpose; ours has a name that others can guess.
     if (tier.at === null) makePrivateDir(dir);
     else mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -46,7 +64,7 @@ export function removeMemoryTier(tiers: readonly TierPlan[], paths: Paths, name:
   if (tiers.some(({ at }) => at === own)) rmSync(own, { recursive: true, force: true });
 }
 
-export function reportSocket(paths: Paths, name: string): string {
+function reportSocket(paths: Paths, name: string): string {
   return path.join(stackRuntimeDir(paths, name), 'pages.sock');
 }
 

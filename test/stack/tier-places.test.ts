@@ -8,7 +8,7 @@ import { memoryFolder, placeTiers, removeMemoryTier } from '../../src/stack/tier
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'dynamo-places-'));
 const paths: Paths = { config: root, data: root, state: root, runtime: root };
-const place = (tiers: TierPlan[]) => placeTiers({ tiers } as Plan, paths, 'test');
+const place = (tiers: TierPlan[]) => placeTiers({ engine: 'embedded', tiers } as Plan, paths, 'test');
 
 afterEach(() => {
   rmSync(root, { recursive: true, force: true });
@@ -22,6 +22,22 @@ describe('the place of a tier', () => {
     const { bavail, bsize } = statfsSync(tiers[0]!.at!);
     expect(tiers[0]!.bytesMax).toBeLessThanOrEqual(bavail * bsize);
     expect(warnings).toEqual([expect.stringContaining('instead of')]);
+  });
+
+  it('of an engine with tiers of its own is a folder apart, and its memory is left to it', () => {
+    const plan = {
+      engine: 'vllm',
+      tiers: [
+        { name: 'cpu', bytesMax: 2 ** 60, at: null },
+        { name: 'disk', bytesMax: 2_000, at: null },
+      ],
+    } as unknown as Plan;
+    const { tiers, warnings } = placeTiers(plan, paths, 'test');
+    expect(tiers).toEqual([
+      { name: 'cpu', bytesMax: 2 ** 60, at: null },
+      { name: 'disk', bytesMax: 2_000, at: path.join(root, 'kv-vllm') },
+    ]);
+    expect(warnings).toEqual([]);
   });
 
   it('is what was asked where there is room', () => {

@@ -1,6 +1,7 @@
 /** Argv and environment of one SGLang worker. Pure. */
 import type { EventEndpoints, Plan, WorkerPlan } from '../../plan/types.js';
 import { kvEventsConfig, plannedEndpoints } from '../kv-events-config.js';
+import { sglangTierArgs, sglangTierEnv } from './tiers.js';
 
 /**
  * The complete command line; flags are those of SGLang 0.5.11-0.5.23, whose own parser takes them (`npm run
@@ -23,6 +24,7 @@ function sglangArgs(plan: Plan, worker: WorkerPlan): string[] {
     // Blocks of one token, its default, would make an event of every token.
     ...['--page-size', String(worker.blockTokens)],
     ...(plan.engineArgs ?? []),
+    ...sglangTierArgs(plan, worker),
     '--enable-priority-scheduling',
     // A request without a priority would come after all others, and running ones would be put back for any other.
     ...['--default-priority-value', '0', '--disable-priority-preemption'],
@@ -38,6 +40,7 @@ function sglangEnv(plan: Plan, worker: WorkerPlan): Record<string, string> {
     ...(worker.gpus.length > 0 ? { CUDA_VISIBLE_DEVICES: worker.gpus.join(',') } : {}),
     // Processes that name themselves (`sglang::scheduler`) would write over the environment by which the supervisor finds them.
     SPT_NOENV: '1',
+    ...sglangTierEnv(plan),
     ...plan.engineEnv,
   };
 }

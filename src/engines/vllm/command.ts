@@ -1,6 +1,7 @@
 /** Argv and environment of one vLLM worker. Pure. */
 import type { Plan, WorkerPlan } from '../../plan/types.js';
 import { kvEventsConfig, plannedEndpoints } from '../kv-events-config.js';
+import { vllmTierArgs } from './tiers.js';
 
 /**
  * Time from the start of a worker to its first answer. Weights of 700 GB take half an hour from a slow disk, and two
@@ -35,6 +36,7 @@ function vllmArgs(plan: Plan, worker: WorkerPlan): string[] {
     '--block-size',
     String(worker.blockTokens),
     ...(plan.engineArgs ?? []),
+    ...vllmTierArgs(plan),
     // Without it a priority is accepted and silently ignored.
     '--scheduling-policy',
     'priority',
