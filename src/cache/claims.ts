@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { isRunning } from '../is-running.js';
 import { keyText } from './page-format.js';
 
 interface ClaimFile {
@@ -102,19 +103,10 @@ export class Claims {
 function readClaims(file: string): ClaimFile | null {
   try {
     const content = JSON.parse(readFileSync(file, 'utf8')) as ClaimFile;
-    if (isAlive(content.pid)) return content;
+    if (isRunning(content.pid)) return content;
     rmSync(file, { force: true });
     return null;
   } catch {
     return null;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

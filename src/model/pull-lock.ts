@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isRunning } from '../is-running.js';
 import { LIMITS } from '../limits.js';
 
 const POLL_MS = 200;
@@ -53,18 +54,9 @@ async function isDead(file: string): Promise<boolean> {
     if (ageMs > LIMITS.modelLockStaleMs) return true;
     const pid = Number((await readText(file)).split(' ')[0]);
     // An empty file is one whose writer is between creating and writing.
-    return Number.isInteger(pid) && pid > 0 && !isAlive(pid);
+    return Number.isInteger(pid) && pid > 0 && !isRunning(pid);
   } catch {
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -2,6 +2,7 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DynamoError } from '../errors.js';
+import { isRunning } from '../is-running.js';
 import { processFacts } from '../supervisor/process-facts.js';
 import type { ProcessEntry } from '../supervisor/types.js';
 
@@ -25,12 +26,7 @@ export function isAlive(mark: { pid: number; startTime: string | null }): boolea
   if (facts !== null)
     return !facts.isZombie && (mark.startTime === null || facts.startTime === mark.startTime);
   if (process.platform === 'linux') return false;
-  try {
-    process.kill(mark.pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return isRunning(mark.pid);
 }
 
 /** Null when there is none, or one that is not of this version. */

@@ -1,7 +1,6 @@
 /** The simulated worker's argv. */
-import { parseArgs } from 'node:util';
-import { DynamoError } from '../../errors.js';
 import type { EventEndpoints } from '../../plan/types.js';
+import { WorkerArgv } from '../worker-argv.js';
 import type { RooflineFacts } from './timing.js';
 
 export interface SimulatedWorkerOptions {
@@ -42,24 +41,24 @@ const OPTIONS = {
 const BLOCKS_MAX = 16_000_000;
 const TOKENS_MAX = 2 ** 30;
 
+const reader = new WorkerArgv('It is started by `dynamo up --simulate`.');
+
 /** Throws `usage`. */
 export function simulatedWorkerOptions(argv: string[]): SimulatedWorkerOptions {
-  const values = parsed(argv);
-  const { events, replay } = values;
-  if ((events === undefined) !== (replay === undefined)) throw usage('--events and --replay go together');
+  const values = reader.parse(argv, OPTIONS);
   const optional = (name: string, text: string | undefined) =>
-    text === undefined ? undefined : wholeNumber(name, text, 1, TOKENS_MAX);
+    text === undefined ? undefined : reader.wholeNumber(name, text, 1, TOKENS_MAX);
   return {
     names: values['served-name'] ?? ['model'],
     host: values.host,
-    port: wholeNumber('port', values.port, 0, 65_535),
-    contextTokens: wholeNumber('context', values.context, 1, TOKENS_MAX),
-    blocks: wholeNumber('blocks', values.blocks ?? '', 1, BLOCKS_MAX),
-    blockTokens: wholeNumber('block-tokens', values['block-tokens'], 1, 4_096),
-    events: events === undefined || replay === undefined ? null : { events, replay, topic: values.topic },
+    port: reader.wholeNumber('port', values.port, 0, 65_535),
+    contextTokens: reader.wholeNumber('context', values.context, 1, TOKENS_MAX),
+    blocks: reader.wholeNumber('blocks', values.blocks ?? '', 1, BLOCKS_MAX),
+    blockTokens: reader.wholeNumber('block-tokens', values['block-tokens'], 1, 4_096),
+    events: reader.endpoints(values),
     facts: factsOf(values.facts ?? ''),
     speed: number('speed', values.speed),
-    answerTokens: wholeNumber('answer-tokens', values['answer-tokens'], 1, TOKENS_MAX),
+    answerTokens: reader.wholeNumber('answer-tokens', values['answer-tokens'], 1, TOKENS_MAX),
     passTokens: optional('pass-tokens', values['pass-tokens']),
     maxRunning: optional('max-running', values['max-running']),
     hardware: values.hardware,
@@ -88,29 +87,8 @@ export function factsText(facts: RooflineFacts): string {
   return FACTS.map((name) => `${name}=${facts[name]}`).join(',');
 }
 
-function parsed(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw usage(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
-}
-
 function number(name: string, text: string): number {
   const value = Number(text);
   if (text !== '' && Number.isFinite(value) && value >= 0) return value;
-  throw usage(`--${name} must be a number of 0 or more, not ${JSON.stringify(text)}`);
-}
-
-function usage(detail: string): DynamoError {
-  return new DynamoError('usage', {
-    detail: `${detail}.`,
-    remedy: 'It is started by `dynamo up --simulate`.',
-  });
+  throw reader.wrong(`--${name} must be a number of 0 or more, not ${JSON.stringify(text)}`);
 }

@@ -3,7 +3,8 @@
  * </｜DSML｜invoke> … </｜DSML｜function_calls>`: DeepSeek V3.2; V4 says `tool_calls` instead.
  */
 import { argumentJson, objectJson } from './argument-values.js';
-import type { Body, DeclaredTools, ParsedCall, TaggedFormat } from './types.js';
+import { type Invocation, readInvocations } from './invocations.js';
+import type { DeclaredTools, TaggedFormat } from './types.js';
 
 const INVOKE = /^\s*<｜DSML｜invoke\s+name="([^"\n]{1,256})"\s*>/;
 const INVOKE_END = '</｜DSML｜invoke>';
@@ -13,22 +14,10 @@ const PARAMETER_END = '</｜DSML｜parameter>';
 export const dsmlFormat: TaggedFormat = {
   open: ['<｜DSML｜function_calls>', '<｜DSML｜tool_calls>'],
   close: (open) => open.replace('<', '</'),
-  read(body, tools, _open, isLast) {
-    const calls: ParsedCall[] = [];
-    for (let rest = body; rest.trim() !== ''; ) {
-      const read = readInvoke(rest, tools);
-      if (typeof read === 'string') return isLast && read === 'incomplete' ? 'text' : read;
-      calls.push(read.call);
-      rest = read.rest;
-    }
-    return calls.length === 0 ? 'text' : calls;
-  },
+  read: (body, tools, _open, isLast) => readInvocations(body, isLast, (text) => readInvoke(text, tools)),
 };
 
-function readInvoke(
-  text: string,
-  tools: DeclaredTools,
-): { call: ParsedCall; rest: string } | Exclude<Body, ParsedCall[]> {
+function readInvoke(text: string, tools: DeclaredTools): Invocation {
   const match = INVOKE.exec(text);
   const schema = match === null ? undefined : tools.get(match[1]!);
   if (match === null || schema === undefined) return 'text';

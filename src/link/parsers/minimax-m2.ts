@@ -1,5 +1,6 @@
 /** `<minimax:tool_call> <invoke name="f"> <parameter name="k">v</parameter> </invoke> … </minimax:tool_call>`: MiniMax-M2 and later. */
-import type { Body, DeclaredTools, ParsedCall, TaggedFormat } from './types.js';
+import { type Invocation, readInvocations } from './invocations.js';
+import type { DeclaredTools, TaggedFormat } from './types.js';
 import { parametersJson } from './xml-parameters.js';
 
 const INVOKE = /^\s*<invoke\s+name=(?:"([^"]{1,256})"|'([^']{1,256})'|([^\s>"']{1,256}))\s*>/;
@@ -9,23 +10,10 @@ const PARAMETER = /^<parameter\s+name=["']?([^"'>\n]{1,256})["']?\s*>/;
 export const minimaxFormat: TaggedFormat = {
   open: ['<minimax:tool_call>'],
   close: () => '</minimax:tool_call>',
-  read(body, tools, _open, isLast) {
-    const calls: ParsedCall[] = [];
-    let rest = body;
-    while (rest.trim() !== '') {
-      const read = readInvoke(rest, tools);
-      if (typeof read === 'string') return isLast && read === 'incomplete' ? 'text' : read;
-      calls.push(read.call);
-      rest = read.rest;
-    }
-    return calls.length === 0 ? 'text' : calls;
-  },
+  read: (body, tools, _open, isLast) => readInvocations(body, isLast, (text) => readInvoke(text, tools)),
 };
 
-function readInvoke(
-  text: string,
-  tools: DeclaredTools,
-): { call: ParsedCall; rest: string } | Exclude<Body, ParsedCall[]> {
+function readInvoke(text: string, tools: DeclaredTools): Invocation {
   const match = INVOKE.exec(text);
   if (match === null) return 'text';
   const name = (match[1] ?? match[2] ?? match[3])!;

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { DynamoError } from '../../../errors.js';
+import { isRunning } from '../../../is-running.js';
 import { LIMITS } from '../../../limits.js';
 import { requireDiskSpace } from '../../../model/disk-space.js';
 import { loadModelFacts } from '../../../model/facts.js';
@@ -93,15 +94,6 @@ async function removeLeftovers(target: string): Promise<void> {
   const prefix = `${path.basename(target)}.`;
   for (const name of await readdir(dir)) {
     const pid = Number(/^(\d+)-.*\.tmp$/.exec(name.startsWith(prefix) ? name.slice(prefix.length) : '')?.[1]);
-    if (pid > 0 && !isAlive(pid)) await rm(path.join(dir, name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if (pid > 0 && !isRunning(pid)) await rm(path.join(dir, name), { force: true });
   }
 }

@@ -1,7 +1,6 @@
 /** The worker program's argv. */
-import { parseArgs } from 'node:util';
-import { DynamoError } from '../../../errors.js';
 import type { EventEndpoints } from '../../../plan/types.js';
+import { WorkerArgv } from '../../worker-argv.js';
 
 export interface WorkerOptions {
   modelPath: string;
@@ -45,26 +44,34 @@ const OPTIONS = {
   worker: { type: 'string', default: 'w0' },
 } as const;
 
+const reader = new WorkerArgv(
+  'main.js --model FILE [--served-name NAME] [--port PORT] [--context TOKENS] [--slots N]',
+);
+
 /** Throws `usage`. */
 export function workerOptions(argv: string[]): WorkerOptions {
-  const values = parsed(argv);
-  const { model, events, replay } = values;
-  if (model === undefined || model === '') throw usage('--model FILE is missing');
-  if ((events === undefined) !== (replay === undefined)) throw usage('--events and --replay go together');
+  const values = reader.parse(argv, OPTIONS);
+  const { model } = values;
+  if (model === undefined || model === '') throw reader.wrong('--model FILE is missing');
   return {
     modelPath: model,
     modelSha256: values['model-sha256'] ?? null,
     names: values['served-name'] ?? ['model'],
     host: values.host,
-    port: wholeNumber('port', values.port, 0, 65_535),
-    contextTokens: wholeNumber('context', values.context, 1, 2 ** 30),
-    slots: wholeNumber('slots', values.slots, 1, 256),
-    events: events === undefined || replay === undefined ? null : { events, replay, topic: values.topic },
+    port: reader.wholeNumber('port', values.port, 0, 65_535),
+    contextTokens: reader.wholeNumber('context', values.context, 1, 2 ** 30),
+    slots: reader.wholeNumber('slots', values.slots, 1, 256),
+    events: reader.endpoints(values),
     tiers: tiersOf(values),
   };
 }
 
-function tiersOf(values: ReturnType<typeof parsed>): WorkerTiers | null {
+type TierValues = Pick<
+  ReturnType<typeof reader.parse<typeof OPTIONS>>,
+  'tier-cpu' | 'tier-disk' | 'tier-remote' | 'page-reports' | 'worker'
+>;
+
+function tiersOf(values: TierValues): WorkerTiers | null {
   const { 'tier-cpu': cpuDir, 'tier-disk': diskDir, 'tier-remote': remoteUrl, worker } = values;
   if (cpuDir === undefined && diskDir === undefined && remoteUrl === undefined) return null;
   const places = {
@@ -73,23 +80,4 @@ function tiersOf(values: ReturnType<typeof parsed>): WorkerTiers | null {
     ...(remoteUrl === undefined ? {} : { remoteUrl }),
   };
   return { ...places, reports: values['page-reports'] ?? null, worker };
-}
-
-function parsed(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw usage(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
-}
-
-function usage(detail: string): DynamoError {
-  const remedy = 'main.js --model FILE [--served-name NAME] [--port PORT] [--context TOKENS] [--slots N]';
-  return new DynamoError('usage', { detail, remedy });
 }
