@@ -34,6 +34,8 @@ export async function withOwnStack<T>(
     keyPolicies: [],
     router,
     settings,
+    // A benchmark that is killed takes it along.
+    endsWithStarter: true,
     askedAt: Date.now(),
   };
   const launched = launchStack(spec, () => {});

@@ -22,6 +22,15 @@ export function residentBytes(pid: number): number | null {
   }
 }
 
+/** Open descriptors of the process. */
+export function descriptors(pid: number): number | null {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return null;
+  }
+}
+
 /** Threads that ended are missing from the sum; ours live as long as their process. */
 function scheduledSeconds(pid: number): number | null {
   try {

@@ -41,7 +41,7 @@ const FAMILIES: ReadonlyMap<string, GpuFamily> = new Map<string, GpuFamily>([
   ['mi300x', { soldGb: 192, mib: 196_592, pattern: /\bMI300X\b/i, vendor: 'AMD Instinct' }],
 ]);
 
-const GPUS_MAX = 64;
+const GPUS_MAX = 512;
 
 /** Family of a GPU's marketing name; empty when it is none we know. */
 export function familyOf(name: string): string {

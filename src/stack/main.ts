@@ -34,7 +34,7 @@ async function run(spec: StackSpec): Promise<void> {
   process.on('SIGINT', () => void stop({ isGraceful: false }));
   // The terminal that started us may close; the stack stays until `dynamo down`.
   process.on('SIGHUP', () => {});
-  process.on('disconnect', () => {});
+  process.on('disconnect', () => spec.endsWithStarter === true && void stop({ isGraceful: false }));
   try {
     release = takeName(stateDir, spec.name, `http://${spec.host}:${spec.port}`);
     stack = new Stack(spec, {

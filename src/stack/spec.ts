@@ -19,6 +19,8 @@ export interface StackSpec {
   record?: string;
   /** Where to send traces. */
   tracing?: TracingSpec;
+  /** The stack ends when the command that started it does, however that ends. */
+  endsWithStarter?: boolean;
   settings: StackSettings;
   /** Milliseconds (Unix) at which the user pressed return; start-up time is counted from here. */
   askedAt: number;

@@ -1,10 +1,11 @@
 /** `dynamo bench gateway`, the whole of it in small: every process starts, every candidate answers rightly, and all end. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryReport } from '../../src/bench/gateway/memory.js';
 import type { StreamsReport } from '../../src/bench/gateway/streams.js';
 import type { TableReport } from '../../src/bench/gateway/table.js';
-import { type Home, makeHome, root } from './harness.js';
+import { type Home, makeHome, root, until } from './harness.js';
 
 let home: Home;
 beforeAll(() => {
@@ -38,6 +39,22 @@ describe('bench gateway', () => {
       if (process.platform === 'linux') expect(cpuRatio).toBeGreaterThan(0);
       expect(Object.keys(eventLoopMs)).toEqual(['p50', 'p99', 'p999', 'max']);
     }
+  });
+
+  it.each([
+    'SIGTERM',
+    'SIGKILL',
+  ] as const)('that gets %s takes its stack and its processes along', async (signal) => {
+    const bin = path.join(root, 'bin', 'run.js');
+    const args = [bin, 'bench', 'gateway', '--requests', '1000000'];
+    const child = spawn(process.execPath, args, { env: home.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let notes = '';
+    child.stderr.on('data', (chunk: Buffer) => (notes += chunk));
+    const isOurs = () => execFileSync('ps', ['-eo', 'args']).toString().includes(`--name bench-${child.pid}`);
+    await until(() => notes.includes('warming every candidate up'), 'the stack of the benchmark');
+    expect(isOurs()).toBe(true);
+    child.kill(signal);
+    await until(() => !isOurs(), 'its stack to end');
   });
 
   it('measures slow streams and memory, and leaves no process behind', async () => {
