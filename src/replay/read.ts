@@ -22,13 +22,16 @@ export async function readWorkload(paths: readonly string[], options: ReadOption
   const files = await filesOf(paths);
   const sessions: { file: string; value: Fields }[] = [];
   const rows: Row[] = [];
+  const others: string[] = [];
   for (const file of files) {
     const text = await readText(file);
     const whole = wholeJson(text);
     if (isSessionFile(whole)) sessions.push({ file, value: whole });
+    else if (isOther(whole) && !paths.includes(file)) others.push(file);
     else rows.push(...rowsOf(file, text));
   }
-  const draft = draftOf(sessions, rows, options, files[0] as string);
+  const draft = draftOf(sessions, rows, options);
+  if (others.length > 0) draft.notes.push(`left out, for they hold no requests: ${others.join(', ')}`);
   if (draft.turns.length === 0)
     throw traceError({ file: files[0] as string, at: 'file' }, 'holds no request');
   try {
@@ -54,19 +57,12 @@ async function filesOf(paths: readonly string[]): Promise<string[]> {
   throw traceError({ file: paths.join(' '), at: 'folder' }, 'holds no .json or .jsonl file');
 }
 
-function draftOf(
-  sessions: { file: string; value: Fields }[],
-  rows: Row[],
-  options: ReadOptions,
-  file: string,
-): Draft {
+function draftOf(sessions: { file: string; value: Fields }[], rows: Row[], options: ReadOptions): Draft {
   const first = rows[0];
   if (first === undefined) return readSessionFiles(sessions, options);
-  if (sessions.length > 0) {
-    throw traceError(
-      first.place.file === file ? first.place : { file, at: 'file' },
-      'unlike forms are mixed',
-    );
+  if (sessions[0] !== undefined) {
+    const problem = `is of another form than ${sessions[0].file}: replay one form at a time`;
+    throw traceError({ file: first.place.file, at: 'file' }, problem);
   }
   refuseOtherVersion(rows);
   if (rows.some(({ fields }) => isRecordingHeader(fields))) return readRecording(rows, options);
@@ -117,6 +113,13 @@ async function readText(file: string): Promise<string> {
   });
 }
 
+/** A file that lies beside traces, as Claude Code's index of its sessions does. */
+function isOther(whole: unknown): boolean {
+  if (whole === undefined) return false;
+  const fields = (typeof whole === 'object' && whole !== null ? whole : {}) as Fields;
+  return !isLengthRow(fields) && !isClaudeLogRow(fields) && typeof fields['schema'] !== 'string';
+}
+
 /** The file as one JSON value; undefined when it is not one. */
 function wholeJson(text: string): unknown {
   // Lines of objects are no JSON value: not worth parsing a second time.
@@ -138,9 +141,10 @@ function rowsOf(file: string, text: string): Row[] {
     try {
       value = JSON.parse(line);
     } catch (error) {
-      // A stack that was killed leaves half a line at the end of its recording.
+      // A stack that was killed leaves half a line at the end of its recording, and so does an agent that is at work.
       const isLast = index === lines.length - 1;
-      if (isLast && text.startsWith(RECORDING_HEAD)) return;
+      if (isLast && (text.startsWith(RECORDING_HEAD) || rows.some(({ fields }) => isClaudeLogRow(fields))))
+        return;
       throw traceError(place, `is not valid JSON (${(error as Error).message})`);
     }
     rows.push({ fields: asFields(value, place), place });

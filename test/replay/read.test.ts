@@ -177,6 +177,32 @@ it('logs of Claude Code give one request per message, from its usage', async () 
   expect(turns[1]?.blocks.subarray(0, 20)).toEqual(turns[0]?.blocks);
 });
 
+it('a folder of Claude Code may hold its index, and a session that is being written', async () => {
+  const answer = (id: string) => ({
+    type: 'assistant',
+    sessionId: 's',
+    timestamp: new Date(2_000).toISOString(),
+    message: { id, model: 'm', usage: { input_tokens: 100, output_tokens: 9 } },
+  });
+  const index = await file('sessions-index.json', { version: 1, entries: [{ sessionId: 's' }] });
+  await file('s.jsonl', `${JSON.stringify(answer('m1'))}\n{"type":"assist`);
+  const { turns, notes } = await readWorkload([folder], options);
+  expect(turns).toHaveLength(1);
+  expect(notes.join()).toContain(`left out, for they hold no requests: ${index}`);
+  // Asked for by name, it is an error.
+  expect(await message(readWorkload([index], options))).toContain('sessions-index.json');
+});
+
+it('forms that cannot be replayed together are named', async () => {
+  const rows = await file('mixed-rows.jsonl', [
+    { timestamp: 0, input_length: 64, output_length: 1, hash_ids: [1] },
+  ]);
+  const session = await file('mixed-session.json', { id: 'a', requests: [request({})] });
+  const text = await message(readWorkload([session, rows], options));
+  expect(text).toContain('mixed-rows.jsonl');
+  expect(text).toContain('mixed-session.json');
+});
+
 describe('a broken trace', () => {
   it('is told with its file, line and field', async () => {
     const good = { timestamp: 0, input_length: 100, output_length: 5, hash_ids: [0] };
