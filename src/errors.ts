@@ -151,6 +151,7 @@ export const ERRORS = {
     'The model {name} could not be fetched: {detail}',
     'Without a network, put {file} (SHA-256 {sha256}) at {path}.',
   ),
+  hub_model: entry(500, 1, 'The model {id} could not be fetched: {detail}.', '{remedy}'),
   model_missing: entry(500, 1, 'The model file {path} does not exist.', '{remedy}'),
   model_invalid: entry(
     500,

@@ -88,7 +88,7 @@ async function openResponse(
   agent: Dispatcher,
 ): Promise<Dispatcher.ResponseData> {
   const first = new URL(
-    `${endpointOf(context.env)}/${source.repo}/resolve/${source.revision}/${encodeURIComponent(source.file)}`,
+    `${endpointOf(context.env)}/${source.repo}/resolve/${source.revision}/${source.file.split('/').map(encodeURIComponent).join('/')}`,
   );
   for (let url = first, hop = 0; hop <= LIMITS.modelRedirects; hop++) {
     const response = await send(
@@ -112,7 +112,7 @@ async function openResponse(
 }
 
 /** Ends an answer nobody reads; its abort error has no other listener and would end the process. */
-function dropBody(body: Dispatcher.ResponseData['body']): void {
+export function dropBody(body: Dispatcher.ResponseData['body']): void {
   body.on('error', () => {});
   body.destroy();
 }
@@ -138,7 +138,7 @@ async function send(
   }
 }
 
-function hubAgent(env: SourceContext['env']): EnvHttpProxyAgent {
+export function hubAgent(env: SourceContext['env']): EnvHttpProxyAgent {
   const pick = (name: string) => env[name.toLowerCase()] ?? env[name] ?? '';
   return new EnvHttpProxyAgent({
     httpProxy: pick('HTTP_PROXY'),
@@ -150,25 +150,25 @@ function hubAgent(env: SourceContext['env']): EnvHttpProxyAgent {
   });
 }
 
-function endpointOf(env: SourceContext['env']): string {
+export function endpointOf(env: SourceContext['env']): string {
   return (env['HF_ENDPOINT'] || DEFAULT_ENDPOINT).replace(/\/+$/, '');
 }
 
-function hostOf(env: SourceContext['env']): string {
+export function hostOf(env: SourceContext['env']): string {
   return URL.canParse(endpointOf(env)) ? new URL(endpointOf(env)).host : endpointOf(env);
 }
 
-function tokenOf(env: SourceContext['env']): string {
+export function tokenOf(env: SourceContext['env']): string {
   return env['HF_TOKEN'] ?? env['HUGGING_FACE_HUB_TOKEN'] ?? '';
 }
 
-function isOffline(env: SourceContext['env']): boolean {
+export function isOffline(env: SourceContext['env']): boolean {
   return [env['HF_HUB_OFFLINE'], env['TRANSFORMERS_OFFLINE']].some((value) =>
     /^(1|true|yes|on)$/i.test(value ?? ''),
   );
 }
 
-function statusHint(status: number, env: SourceContext['env']): string {
+export function statusHint(status: number, env: SourceContext['env']): string {
   if (status !== 401 && status !== 403) return '';
   return tokenOf(env) === '' ? ' (it wants a token: set HF_TOKEN)' : ' (it does not accept HF_TOKEN)';
 }

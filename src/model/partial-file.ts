@@ -9,13 +9,16 @@ export interface PartialTarget {
   /** Final path. */
   path: string;
   bytes: number;
+  /** Of the content; empty where only `gitSha1` is known. */
   sha256: string;
+  /** Of the file as git names it: small files of a hub. */
+  gitSha1?: string;
 }
 
 /** The bytes fetched are not the ones expected. */
 export class WrongContent extends Error {
   constructor(readonly actual: string) {
-    super(`what it sent has the SHA-256 ${actual}, not the pinned one`);
+    super(`what it sent has the ${actual.length === 64 ? 'SHA-256' : 'sum'} ${actual}, not the pinned one`);
     this.name = 'WrongContent';
   }
 }
@@ -37,7 +40,7 @@ export class PartialFile {
   static async open(target: PartialTarget): Promise<PartialFile> {
     const temporary = `${target.path}.part`;
     const file = await open(temporary, 'a');
-    const hash = createHash('sha256');
+    const hash = newHash(target);
     let bytes = 0;
     for await (const chunk of createReadStream(temporary)) {
       hash.update(chunk as Buffer);
@@ -52,7 +55,7 @@ export class PartialFile {
   /** Forgets what was written. */
   async restart(): Promise<void> {
     await this.file.truncate(0);
-    this.hash = createHash('sha256');
+    this.hash = newHash(this.target);
     this.bytes = 0;
   }
 
@@ -76,7 +79,7 @@ export class PartialFile {
   /** Checks size and sum, then gives the file its name. Rejects with WrongContent and removes it otherwise. */
   async finish(): Promise<void> {
     const actual = this.hash.digest('hex');
-    if (this.bytes !== this.target.bytes || actual !== this.target.sha256) {
+    if (this.bytes !== this.target.bytes || actual !== (this.target.gitSha1 ?? this.target.sha256)) {
       await this.discard();
       throw new WrongContent(actual);
     }
@@ -93,4 +96,9 @@ export class PartialFile {
     await this.close();
     await rm(this.temporary, { force: true });
   }
+}
+
+/** Git hashes a file behind a head with its size. */
+function newHash({ bytes, gitSha1 }: PartialTarget): Hash {
+  return gitSha1 === undefined ? createHash('sha256') : createHash('sha1').update(`blob ${bytes}\0`);
 }

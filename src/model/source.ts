@@ -5,7 +5,7 @@ import type { PullPhase } from './progress.js';
 export type Environment = Record<string, string | undefined>;
 
 export interface SourceContext {
-  model: CatalogModel;
+  model: Pick<CatalogModel, 'bytes' | 'sha256'>;
   env: Environment;
   signal?: AbortSignal;
   /** Called often; `total` when it is not the model file's own size. */
