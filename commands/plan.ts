@@ -9,6 +9,7 @@ export default class PlanCommand extends BaseCommand {
     '<%= config.bin %> plan',
     '<%= config.bin %> plan --recipe glm5 --hardware 8xh200',
     '<%= config.bin %> plan --recipe minimax-m2.5 --hardware 8xh100 --variant fp8-tp8-ep',
+    '<%= config.bin %> plan --recipe minimax-m2.5 --hardware 8xh200 --tiers cpu=512GiB,disk=4TiB:/nvme/kv',
     '<%= config.bin %> plan --recipe glm5 --simulate=8xh200',
     '<%= config.bin %> plan --recipe ./model.gguf --workers 1 --set context=4096 --json',
   ];
@@ -22,6 +23,9 @@ export default class PlanCommand extends BaseCommand {
     engine: Flags.string({ description: 'only variants of this engine' }),
     variant: Flags.string({ description: 'variant of the recipe' }),
     workers: Flags.integer({ description: 'number of workers', env: 'DYNAMO_WORKERS', min: 1, max: 64 }),
+    tiers: Flags.string({
+      description: 'page tiers as in `up`, e.g. cpu=512GiB,disk=4TiB:/path, or none',
+    }),
     set: Flags.string({ description: 'a recipe setting, key=value (repeat)', multiple: true }),
   };
 
@@ -40,6 +44,7 @@ export default class PlanCommand extends BaseCommand {
         variant: flags.variant,
         engine: flags.engine as EngineName | undefined,
         workers: flags.workers ?? settings.workers,
+        tiers: flags.tiers,
         set: parsePairs(flags.set ?? []),
       },
       this.paths,

@@ -44,7 +44,7 @@ export interface ReplayFigures {
   /** Requests of a conversation that went to another worker than the one before. */
   moves: number;
   /**
-   * Of the turns that go on with a conversation, those that found all of it that could be found; null without any. With
+   * Of the turns that go on with a conversation, those that found all they have in common with the turn before; null without any. With
    * `--max-pause 30` the pauses between are tool calls of at most half a minute.
    */
   survived: number | null;
@@ -165,9 +165,20 @@ function moves(workload: Workload, samples: Samples, indices: readonly number[])
 function survived(workload: Workload, samples: Samples, indices: readonly number[]): number | null {
   const later = indices.filter((index) => turnAt(workload, index).after.length > 0);
   const whole = later.filter(
-    (index) => (samples.cachedTokens[index] as number) >= (samples.reachableTokens[index] as number),
+    (index) => (samples.cachedTokens[index] as number) >= contextTokens(workload, index),
   );
   return later.length === 0 ? null : whole.length / later.length;
+}
+
+/** Whole blocks a turn has in common with the one it follows in its own conversation. */
+function contextTokens(workload: Workload, index: number): number {
+  const { blocks, after, promptTokens, session } = turnAt(workload, index);
+  const before = after.map((at) => turnAt(workload, at)).findLast((turn) => turn.session === session);
+  if (before === undefined) return 0;
+  let common = 0;
+  while (common < Math.min(blocks.length, before.blocks.length) && blocks[common] === before.blocks[common])
+    common += 1;
+  return Math.min(common, Math.floor((promptTokens - 1) / workload.blockTokens)) * workload.blockTokens;
 }
 
 const turnAt = (workload: Workload, index: number): Turn => workload.turns[index] as Turn;
