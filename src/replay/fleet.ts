@@ -1,7 +1,7 @@
 /** The simulated workers of a run, wired to the real router: their events feed its index. */
 import { GARBAGE_LIST, lruOrder, nextUseOrder } from '../engines/simulator/eviction.js';
 import type { PassTiming } from '../engines/simulator/types.js';
-import { NextUseBook } from '../retention/next-use.js';
+import { GONE_MS, NextUseBook } from '../retention/next-use.js';
 import type { Clock } from '../router/clock.js';
 import type { Router } from '../router/router.js';
 import type { ReplayConfig } from './config.js';
@@ -87,7 +87,8 @@ export class Fleet {
   #hostTier({ tier, workers }: ReplayConfig, router: Router): HostTier | null {
     if (tier === undefined) return null;
     const remaining = (session: number, now: number) => ({
-      ms: this.#nextUse.remaining(session, now),
+      // What runs is in a worker's memory, and written through again when it ends.
+      ms: this.#nextUse.remaining(session, now) || GONE_MS,
       isTagged: this.#tagged.has(session),
     });
     return new HostTier({
