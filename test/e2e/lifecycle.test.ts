@@ -63,6 +63,57 @@ describe('a stack', () => {
   });
 });
 
+/** Workers that cost nothing to start. */
+const SIMULATED = ['--recipe', 'gpt-oss-20b', '--simulate=2xh100'];
+
+describe('a stack of simulated workers', () => {
+  it('goes with the terminal it was started in', async () => {
+    const stack = await home.up(...SIMULATED);
+    const pids = await stack.pids();
+    stack.process.kill('SIGHUP');
+    await allGone(stack, pids);
+    expect(stack.process.exitCode).toBe(130);
+    expect(sockets(home)).toEqual([]);
+  });
+
+  it('that was detached outlives it, beside another one; each is stopped by its own name', async () => {
+    const up = (name: string) => home.cli('up', '--detach', '--port', '0', '--name', name, ...SIMULATED);
+    const started = await Promise.all([up('one'), up('two')]);
+    expect(started.map(({ code }) => code)).toEqual([0, 0]);
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map(async (name) =>
+        JSON.parse((await home.cli('status', '--json', '--name', name)).stdout),
+      ),
+    );
+    const ports = [one, two].flatMap(({ stack, workers }) => [
+      new URL(stack.url).port,
+      ...workers.map(({ url }: { url: string }) => new URL(url).port),
+    ]);
+    expect(new Set(ports).size).toBe(6);
+    process.kill(one.stack.pid, 'SIGHUP');
+    expect((await home.cli('down', '--now', '--name', 'two')).code).toBe(0);
+    await until(() => !isRunning(two.stack.pid), 'the second to end');
+    // The signal and its neighbour's end have done nothing to the first.
+    expect((await fetch(`${one.stack.url}/health`)).status).toBe(200);
+    expect((await home.cli('down', '--now', '--name', 'one')).code).toBe(0);
+    await until(() => !isRunning(one.stack.pid), 'the first to end');
+  });
+
+  it('adds to its slowest engine’s start one question about tokens, and nothing else', async () => {
+    const stack = await home.up(...SIMULATED);
+    const steps = stack.output().split('\n');
+    const last = steps.findLastIndex((line) => /w\d ready$/.test(line.trimEnd()));
+    const after = steps.slice(last + 1).filter((line) => line.trim() !== '');
+    // Two pipes: their order is not told.
+    expect(after.map((line) => line.replace(/^[\s\d.]+ s\s+/, '').split(/[: ]/)[0]).sort()).toEqual([
+      'ready',
+      'stack',
+      'tokenizer',
+    ]);
+    await stack.down();
+  });
+});
+
 describe('a worker', () => {
   it('is restarted after kill -9 and serves again', async () => {
     const stack = await home.up('--workers', '1');
