@@ -1,6 +1,6 @@
 /** What hangs on each worker while it serves: its link, its event feed, its metrics, its place in the router. */
 import { rmSync } from 'node:fs';
-import { capabilitiesOf } from '../engines/capabilities.js';
+import { capabilitiesOf, capabilityText } from '../engines/capabilities.js';
 import type { EngineAdapter } from '../engines/types.js';
 import { createKvFeed, type KvFeed, type KvFeedObserver } from '../link/kv-feed.js';
 import { scrapeMetrics } from '../link/metrics-scrape.js';
@@ -127,6 +127,7 @@ export class WorkerSet {
       type: 'worker.info',
       worker: id,
       engine: worker.attached?.engine ?? worker.engine,
+      abilities: capabilityText(worker.attached?.engine ?? worker.engine),
       engineVersion: '',
       gpus: worker.gpus,
       blockTokens,

@@ -38,6 +38,8 @@ export type TelemetryEvent =
       gpus: number[];
       blockTokens: number;
       blocksTotal: number;
+      /** What its engine can do, one line. */
+      abilities?: string;
     }
   | { type: 'worker.load'; worker: string; running: number; waiting: number; kvUsage: number }
   | { type: 'worker.log'; worker: string; line: string }
@@ -143,6 +145,8 @@ export interface WorkerSnapshot {
   id: string;
   engine: string;
   engineVersion: string;
+  /** What its engine can do, one line; absent until it is known. */
+  abilities?: string;
   state: WorkerState;
   phase: string;
   pid: number | null;

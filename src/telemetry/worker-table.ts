@@ -24,6 +24,7 @@ export class WorkerTable {
       case 'worker.info':
         row.engine = event.engine;
         row.engineVersion = event.engineVersion;
+        if (event.abilities !== undefined) row.abilities = event.abilities;
         row.gpus = event.gpus;
         row.kv.blockTokens = event.blockTokens;
         row.kv.blocksTotal = event.blocksTotal;

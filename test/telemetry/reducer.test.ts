@@ -236,6 +236,7 @@ describe('a worker that dies', () => {
         gpus: [],
         blockTokens: 64,
         blocksTotal: 100,
+        abilities: 'KV events',
       },
       { type: 'worker.state', worker: 'w0', state: 'ready', pid: 7 },
       { type: 'worker.load', worker: 'w0', running: 0, waiting: 0, kvUsage: 0.5 },
@@ -243,6 +244,7 @@ describe('a worker that dies', () => {
       { type: 'worker.state', worker: 'w0', state: 'restarting', reason: 'killed' },
     ]);
     expect(workers[0]).toMatchObject({ restarts: 1, lastError: 'killed', pid: null, kv: { blocksUsed: 0 } });
+    expect(workers[0]!.abilities).toBe('KV events');
   });
 });
 

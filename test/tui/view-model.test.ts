@@ -106,6 +106,12 @@ describe('every view', () => {
         expect(stripVTControlCharacters(lines.map(paint).join('\n'))).toMatch(/^[\x20-\x7e\n]*$/);
       }
   });
+
+  it('of workers says what the chosen one’s engine can do', () => {
+    const snapshot = snapshotOf();
+    snapshot.workers[0]!.abilities = 'KV events; priorities (lowest number first)';
+    expect(text(frame(snapshot, { ui: { view: 'workers' } }))).toContain('KV events; priorities');
+  });
 });
 
 describe('GPUs', () => {

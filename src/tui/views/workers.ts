@@ -99,6 +99,7 @@ function detailLines(worker: WorkerSnapshot, gpus: readonly GpuSnapshot[], colum
       `${worker.id}  ${worker.state}${worker.pid === null ? '' : `  pid ${worker.pid}`}  ${worker.url}`,
     ],
     ['engine', engineOf(worker)],
+    ...(worker.abilities === undefined ? [] : [['it has', worker.abilities] as [string, string]]),
     [
       'KV cache',
       `${compactCount(kv.blocksUsed)} of ${compactCount(kv.blocksTotal)} blocks of ${kv.blockTokens} tokens`,
