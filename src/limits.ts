@@ -90,10 +90,10 @@ export const LIMITS = {
   /** Long chats that wait for a thread to tokenize them; more are tokenized beside the answering. */
   threadChatsWaiting: 64,
   /** Bodies remembered so that a next turn's is parsed from where it differs, and their bytes; parsed they take as much again. */
-  bodiesKept: 512,
+  bodiesKept: 1_024,
   bodyMemoBytes: 64 * 1024 * 1024,
   /** Conversations remembered so that their next turn costs what is new; bytes bound them before their number does. */
-  conversationsKept: 512,
+  conversationsKept: 1_024,
   /** Bytes of those: JSON, texts, tokens and hashes; a 200k-token conversation needs about 4 MB. */
   conversationBytes: 192 * 1024 * 1024,
   /** Decisions kept for `dynamo explain`. */
