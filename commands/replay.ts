@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../src/cli/base-command.js';
 import { ProgressBar } from '../src/cli/progress-bar.js';
+import { DynamoError } from '../src/errors.js';
 
 export default class ReplayCommand extends BaseCommand {
   static override description =
@@ -8,6 +9,7 @@ export default class ReplayCommand extends BaseCommand {
   static override examples = [
     '<%= config.bin %> replay traces/claude-code',
     '<%= config.bin %> replay conversation_trace.jsonl --compare kv,round-robin,dynamo',
+    '<%= config.bin %> replay traces/claude-code --capacity 0.25 --private-tools --stagger 10 --compare kv,dynamo',
     '<%= config.bin %> replay traces --worker-speed 1,1,0.25,0.1 --compare round-robin,kv,./examples/routers/thompson.mjs',
     '<%= config.bin %> replay traces --blocks 4478 --tiers cpu=2x --retention lru',
     '<%= config.bin %> replay ~/.claude/projects --recipe glm5 --hardware 8xh200 --json',
@@ -30,6 +32,12 @@ export default class ReplayCommand extends BaseCommand {
       min: 1,
       max: 4_000_000,
     }),
+    capacity: Flags.custom<number>({
+      description:
+        "KV of all workers together as a share of the trace's distinct blocks (0.25), instead of --blocks",
+      exclusive: ['blocks'],
+      parse: factor,
+    })(),
     'block-size': Flags.integer({ description: 'tokens of a KV block', default: 64, min: 1, max: 4_096 }),
     'trace-block-size': Flags.integer({
       description: "tokens of a trace's block id (default 512 for Mooncake rows, else 64)",
@@ -55,6 +63,17 @@ export default class ReplayCommand extends BaseCommand {
       min: 0,
       max: 86_400,
     }),
+    'private-tools': Flags.boolean({
+      description: 'the tools text of every Claude Code session file is its own, not one text for all',
+    }),
+    'tag-every': Flags.integer({
+      description: 'give every nth conversation (or single request) priority 100, all others none',
+      min: 2,
+    }),
+    'arrival-speed': Flags.custom<number>({
+      description: 'requests that come at fixed times come this many times as fast (4)',
+      parse: factor,
+    })(),
     'worker-speed': Flags.string({
       description: 'speed of each worker as a factor, separated by commas (1,1,0.25,0.1)',
     }),
@@ -76,4 +95,13 @@ export default class ReplayCommand extends BaseCommand {
     if (!flags.json) this.print(replayText(reports));
     else this.printJson(flags.compare === undefined ? reports[0] : reports);
   }
+}
+
+async function factor(text: string): Promise<number> {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (value >= 0.001 && value <= 1_000) return value;
+  throw new DynamoError('usage', {
+    detail: `\`${text}\` is neither a share nor a factor.`,
+    remedy: 'Give a number between 0.001 and 1000.',
+  });
 }

@@ -38,6 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'stack',
     'cli',
     'telemetry',
+    'replay',
     'router',
     'prompt',
     'engines',

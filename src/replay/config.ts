@@ -23,6 +23,6 @@ export interface ReplayConfig {
   settings?: Partial<RouterSettings>;
   /** Factor on each worker's pass time, by worker; missing = 1. */
   slowness?: readonly number[];
-  /** A worker schedules by priority, not by arrival. */
+  /** A worker schedules by priority, not by arrival, as every worker of ours is started. */
   enginePriorities?: boolean;
 }

@@ -11,8 +11,8 @@ export interface ReplayPlan {
   workload: Workload;
   files: string[];
   /** One run each; a policy that learns starts anew. */
-  policies: { name: string; make(): Policy; retention: Retention }[];
-  config: Omit<ReplayConfig, 'policy' | 'retention'>;
+  policies: { name: string; make(): Policy; retention: Retention; enginePriorities: boolean }[];
+  config: Omit<ReplayConfig, 'policy' | 'retention' | 'enginePriorities'>;
   recipe: string | null;
   /** What the timing stands for, in words. */
   hardware: string;
@@ -24,8 +24,8 @@ export async function replay(plan: ReplayPlan): Promise<ReplayReport[]> {
   const { workload, config, policies } = plan;
   const of = workload.turns.length * policies.length;
   const reports: ReplayReport[] = [];
-  for (const [n, { name, make, retention }] of policies.entries()) {
-    const own: ReplayConfig = { ...config, policy: make(), retention };
+  for (const [n, { name, make, retention, enginePriorities }] of policies.entries()) {
+    const own: ReplayConfig = { ...config, policy: make(), retention, enginePriorities };
     const before = n * workload.turns.length;
     const run = await runReplay(workload, own, (done) => plan.progress(before + done, of));
     reports.push({

@@ -17,6 +17,8 @@ import { VirtualClock } from './virtual-clock.js';
 
 /** A replayed client does not give up, and nobody else needs the memory its waiting costs. */
 const PATIENT = { queueMax: 10_000_000, queueWaitMs: 10 ** 12 };
+/** Policies that do not bind late stand for stacks whose router has no queue: engines get everything at once. */
+const NO_QUEUE = { maxActivePerWorker: 10_000_000 };
 const PROGRESS_EVERY = 256;
 
 export interface ReplayRun {
@@ -66,7 +68,11 @@ class Run {
       clock: this.#clock,
       random: seededRandom(config.seed),
       blockTokens: workload.blockTokens,
-      settings: { ...PATIENT, ...config.settings },
+      settings: {
+        ...PATIENT,
+        ...(config.policy.canStart === undefined ? NO_QUEUE : {}),
+        ...config.settings,
+      },
     });
     this.#fleet = new Fleet({
       clock: this.#clock,

@@ -50,6 +50,8 @@ export interface ReadOptions {
   staggerMs: number;
   /** Longest pause between an answer and the next request, in milliseconds; Infinity = as recorded. */
   maxDelayMs: number;
+  /** The tools text of every Claude Code session file counts as its own, instead of one text for all. */
+  privateTools?: boolean;
 }
 
 /** Milliseconds; zero where nothing was measured. */

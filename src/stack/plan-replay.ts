@@ -6,6 +6,7 @@ import { DynamoError } from '../errors.js';
 import type { Retention } from '../replay/config.js';
 import { readWorkload } from '../replay/read.js';
 import type { ReplayPlan } from '../replay/replay.js';
+import { blocksFor, shaped } from '../replay/shape.js';
 import { policyMaker } from '../router/policies/load-policy.js';
 import { KV_BYTES_PER_TOKEN, replayTier } from './replay-tier.js';
 import { resolvePlan } from './resolve-plan.js';
@@ -18,6 +19,8 @@ export interface ReplayWish {
   retention?: Retention | undefined;
   workers?: number | undefined;
   blocks?: number | undefined;
+  /** KV of all workers together as a share of the trace's distinct blocks. */
+  capacity?: number | undefined;
   'block-size': number;
   'trace-block-size'?: number | undefined;
   tiers?: string | undefined;
@@ -25,6 +28,9 @@ export interface ReplayWish {
   hardware?: string | undefined;
   stagger: number;
   'max-pause': number;
+  'private-tools'?: boolean;
+  'tag-every'?: number | undefined;
+  'arrival-speed'?: number | undefined;
   seed: number;
   /** Factors of speed, one per worker, separated by commas. */
   'worker-speed'?: string | undefined;
@@ -49,20 +55,25 @@ export async function planReplay(
       make: await policyMaker(name, { dynamo }),
       // Retention is the default router's: the others are compared as their own stacks run.
       retention: wish.retention ?? (name === 'kv' ? ('selective' as const) : ('lru' as const)),
+      enginePriorities: name === 'kv',
     })),
   );
   const shape = await shapeOf(wish, paths);
   const blockTokens = wish['block-size'];
-  const workload = await readWorkload(files, {
+  const recorded = await readWorkload(files, {
     blockTokens,
     traceBlockTokens: wish['trace-block-size'] ?? null,
     staggerMs: wish.stagger * 1000,
     maxDelayMs: wish['max-pause'] === 0 ? Number.POSITIVE_INFINITY : wish['max-pause'] * 1000,
+    privateTools: wish['private-tools'] === true,
   });
+  const workload = shaped(recorded, { every: wish['tag-every'], speed: wish['arrival-speed'] });
   const workers = wish.workers ?? shape.workers;
   const { kvBytesPerToken } = shape;
   const planned = shape.kvTokens === null ? BLOCKS : Math.max(1, Math.floor(shape.kvTokens / blockTokens));
-  const blocks = wish.blocks ?? planned;
+  const { capacity } = wish;
+  const share = capacity === undefined ? planned : blocksFor(workload, { capacity, workers });
+  const blocks = wish.blocks ?? share;
   const tier = replayTier(wish.tiers, { blocks: workers * blocks, blockTokens, kvBytesPerToken });
   return {
     workload,

@@ -51,7 +51,7 @@ class SessionReader {
     this.#source = source;
     this.#options = options;
     const tools = optionalTokens(source.value, 'tool_tokens');
-    this.#shared = Math.floor(tools / draft.traceBlockTokens);
+    this.#shared = options.privateTools === true ? 0 : Math.floor(tools / draft.traceBlockTokens);
     this.#opening = [
       { kind: 'tools', tokens: tools },
       { kind: 'system', tokens: optionalTokens(source.value, 'system_tokens') },
