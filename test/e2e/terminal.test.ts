@@ -2,15 +2,53 @@
  * The screen in real terminals of many kinds, one behaviour a test: what is seen is rebuilt from what was written. One
  * simulated stack serves all of them; `top` shows it.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { VIEWS } from '../../src/tui/keys.js';
+import { BINDINGS, VIEWS } from '../../src/tui/keys.js';
 import { type Home, makeHome, type RunningStack, until } from './harness.js';
 import { openTerminal, type Terminal } from './pseudo-terminal.js';
 
 const CTRL_C = '\u0003';
 const CTRL_Z = '\u001a';
+const ESCAPE = '\u001b';
+
+/** Label of the key in the map, what is typed, and what is seen then; in one go on one screen. */
+const KEYS: [label: string, keys: string, words: RegExp][] = [
+  ['Tab', '\t', /2 \[workers\]/],
+  ['j', 'j', /^> w1 /m],
+  ['k', 'k', /^> w0 /m],
+  ['j', `${ESCAPE}[B`, /^> w1 /m],
+  ['k', `${ESCAPE}[A`, /^> w0 /m],
+  ['PgDn', `${ESCAPE}[6~`, /^> w1 /m],
+  ['PgUp', `${ESCAPE}[5~`, /^> w0 /m],
+  ['R', 'R', /Drain and restart w0\?/],
+  ['R', 'n', /w0 is left as it is/],
+  ['3', '3', /3 \[cache\]/],
+  ['5', '5', /5 \[sessions\][\s\S]*by newest/],
+  ['s', 's', /by lowest hit rate/],
+  ['6', '6', /6 \[latency\][\s\S]*TTFT, median/],
+  ['s', 's', /inter-token, median/],
+  ['7', '7', /7 \[logs\][\s\S]*\[w0\][\s\S]*following/],
+  ['l', 'l', /\[w1\]/],
+  ['h', 'h', /\[w0\]/],
+  ['f', 'f', /1 lines up/],
+  ['f', 'f', /following/],
+  ['/', '/zzzz', /0 lines/],
+  ['Esc', ESCAPE, /following/],
+  ['4', '4', /4 \[requests\][\s\S]*1 of the newest 1, by newest/],
+  ['s', 's', /by computed tokens/],
+  ['/', '/zzzz\r', /0 of the newest 1/],
+  ['Esc', ESCAPE, /1 of the newest 1/],
+  ['Enter', '\r', /worker +w[01] by policy kv/],
+  ['Esc', ESCAPE, /1 of the newest 1/],
+  ['2', '2', /2 \[workers\]/],
+  ['1', '1', /1 \[overview\]/],
+  ['p', 'p', /PAUSED/],
+  ['?', '?', /cached ÷ prompt tokens/],
+];
+/** Ways out have tests of their own. */
+const LEAVING = ['q', 'Ctrl-C', 'Ctrl-Z'];
 
 let home: Home;
 let stack: RunningStack;
@@ -57,6 +95,23 @@ describe('the screen on a terminal', () => {
     screen.type('\u001b');
     await screen.sees(/1 of the newest 1/);
     screen.type('q');
+    expect(await screen.ended()).toBe(0);
+    expectRestored(screen);
+  });
+
+  it('does what the key map says, key by key', async () => {
+    const tried = [...KEYS.map(([label]) => label), ...LEAVING];
+    expect(BINDINGS.filter(({ label }) => !tried.includes(label))).toEqual([]);
+    // More than fits, so that there is something to follow.
+    appendFileSync(path.join(home.dir, 'state', 'default', 'w0.log'), 'one line more\n'.repeat(60));
+    const screen = await top();
+    await screen.sees(/w1 +ready/);
+    for (const [label, keys, words] of KEYS) {
+      await screen.typeAndSee(keys, words).catch((error: Error) => {
+        throw new Error(`${label}: ${error.message}`);
+      });
+    }
+    screen.type('?q');
     expect(await screen.ended()).toBe(0);
     expectRestored(screen);
   });
