@@ -3,6 +3,8 @@
  * the ones NVIDIA Dynamo's and vLLM's dashboards ask; Python's OpenMetrics parser, the strictest there is, reads the text.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
@@ -16,6 +18,16 @@ let home: Home;
 let stack: RunningStack;
 let model: string;
 let prometheus: Prometheus;
+/** Takes traces and only counts them: spans by name. */
+const spans = new Map<string, number>();
+const collector = http.createServer((request, response) => {
+  let text = '';
+  request.on('data', (chunk: Buffer) => (text += chunk));
+  request.on('end', () => {
+    for (const [, name] of text.matchAll(/"name":"(\w+)/g)) spans.set(name!, (spans.get(name!) ?? 0) + 1);
+    response.end('{}');
+  });
+});
 
 interface Dashboard {
   panels: { title: string; targets?: { expr: string }[] }[];
@@ -115,7 +127,10 @@ const missingOf = async (expressions: readonly string[]): Promise<string[]> => {
 describe.skipIf(notHere !== null)(`a real Prometheus${notHere === null ? '' : ` (${notHere})`}`, () => {
   beforeAll(async () => {
     home = makeHome();
-    stack = await home.up('--recipe', 'glm5', '--simulate=8xh200', '--set', 'simulator.speed=200');
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    const otel = ['--otel', `http://127.0.0.1:${(collector.address() as AddressInfo).port}`];
+    const simulated = ['--simulate=8xh200', '--set', 'simulator.speed=200'];
+    stack = await home.up('--recipe', 'glm5', ...simulated, ...otel);
     model = (await stack.snapshot()).stack.model;
     const scrapeFile = readFileSync(path.join(docs, 'prometheus.yml'), 'utf8');
     prometheus = await startPrometheus(scrapeFile, new URL(stack.url).host);
@@ -133,6 +148,8 @@ describe.skipIf(notHere !== null)(`a real Prometheus${notHere === null ? '' : ` 
     await prometheus?.close();
     await stack?.down();
     home?.remove();
+    collector.close();
+    collector.closeAllConnections();
   });
 
   it('scrapes the stack in OpenMetrics without a complaint', async () => {
@@ -167,6 +184,14 @@ describe.skipIf(notHere !== null)(`a real Prometheus${notHere === null ? '' : ` 
     );
     const byWorker = await prometheus.query('sum by (worker) (dynamo_component_requests_total)');
     expect(byWorker.length).toBeGreaterThan(0);
+  });
+
+  it('has a trace of every request beside its figures', async () => {
+    const { total } = (await stack.snapshot()).requests;
+    await until(() => spans.get('chat') === total, `${total} traces`);
+    expect(spans.get('prefill')).toBe(spans.get('route'));
+    await until(async () => (await stack.snapshot()).tracing?.sent === total, 'the figures of the traces');
+    expect((await stack.snapshot()).tracing).toMatchObject({ lost: 0, fault: null });
   });
 
   it('finds nothing to say to the older format either', async () => {
