@@ -108,13 +108,13 @@ export default class Up extends BaseCommand {
       flags.attach === undefined
         ? await resolvePlan(wish, this.paths)
         : await this.#attach({ attach: flags.attach, tokenizer: flags.tokenizer, set: wish.set });
+    const { tracingSpec } = await import('../src/stack/tracing.js');
+    const tracing = flags.otel === undefined ? {} : { tracing: tracingSpec(flags.otel, process.env) };
     if (flags['dry-run']) return this.#printPlan(resolved, flags.json);
     await this.#requireTrust(resolved.plan, flags['trust-remote-code'] || settings.trustRemoteCode === true);
     for (const warning of resolved.plan.warnings ?? []) this.note(`dynamo: ${warning}`);
     const { recordFolder } = await import('../src/stack/record-files.js');
     const record = flags.record === undefined ? {} : { record: recordFolder(flags.record) };
-    const { tracingSpec } = await import('../src/stack/tracing.js');
-    const tracing = flags.otel === undefined ? {} : { tracing: tracingSpec(flags.otel, process.env) };
     const { runUp } = await import('../src/stack/run-up.js');
     // oclif hands over a text where a repeatable flag comes from the environment.
     const keys = await this.#keys([flags['api-key'] ?? []].flat(), flags['api-keys']);

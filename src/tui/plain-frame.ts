@@ -1,6 +1,7 @@
 /** The whole screen as plain text: for `status`, `top --once` and anything that is no terminal. */
 import type { LatencySummary, Snapshot, WorkerSnapshot } from '../telemetry/types.js';
 import { compactCount, duration, milliseconds, percent } from './format.js';
+import { gpusOf, gpuWords } from './gpus.js';
 import { marksOf } from './marks.js';
 
 /** Lines of at most `columns` characters, no escape codes. */
@@ -15,6 +16,7 @@ export function plainFrame(snapshot: Snapshot, columns = 100): string {
     '',
     'worker  state       phase     active waiting    KV     hit     tok/s restarts  feed',
     ...snapshot.workers.map(workerLine),
+    ...gpuLines(snapshot),
     '',
     `cache     hit rate ${percent(hitRate.total)} total, ${percent(hitRate.lastMinute)} last minute, ${percent(hitRate.reachable)} reachable`,
     `          ${compactCount(tokens.cached)} of ${compactCount(tokens.prompt)} prompt tokens cached, ${compactCount(tokens.predicted)} predicted, read/write ${(readWriteRatio ?? 0).toFixed(1)}`,
@@ -40,6 +42,13 @@ function recordingLines({ recording }: Snapshot): string[] {
   return [
     `record    ${requests} requests in ${files} files, ${compactCount(bytes)}B${lost === 0 ? '' : `, ${lost} lost`}${end}  ${dir}`,
   ];
+}
+
+function gpuLines({ workers, gpus }: Snapshot): string[] {
+  return workers.flatMap((worker) => {
+    const own = gpusOf(worker, gpus);
+    return own.length === 0 ? [] : [`GPUs      ${worker.id}  ${gpuWords(own)}`];
+  });
 }
 
 function tracingLines({ tracing }: Snapshot): string[] {

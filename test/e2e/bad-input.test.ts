@@ -137,7 +137,7 @@ describe('commands', () => {
     expect((await home.cli('down', '--name', '../../etc')).code).toBe(2);
   });
 
-  it('refuse a router module that is none and a folder nothing can be recorded in, before anything starts', async () => {
+  it('refuse a router module that is none, a folder nothing can be recorded in and a collector without an address, before anything starts', async () => {
     const file = path.join(home.dir, 'router.mjs');
     writeFileSync(file, 'export default { choose() {} };\n');
     const router = await home.cli('up', '--name', 'other', '--router', file);
@@ -147,6 +147,9 @@ describe('commands', () => {
     const record = await home.cli('up', '--name', 'other', '--record', path.join(file, 'below'));
     expect(record.code).toBe(2);
     expect(record.stderr).toContain('Nothing can be recorded');
+    const otel = await home.cli('up', '--name', 'other', '--otel', 'localhost:4318', '--dry-run');
+    expect(otel).toMatchObject({ code: 2, stdout: '' });
+    expect(otel.stderr).toContain('http://127.0.0.1:4318');
   });
 
   it('answer wrong flags with exit code 2', async () => {

@@ -141,6 +141,7 @@ describe('GPUs', () => {
     const words = '0,1  90.0 % busy  120 GiB of 160 GiB  50 to 51 C  800 W';
     expect(text(frame(withGpus(), { ui: { view: 'workers' } }))).toContain(words);
     expect(text(frame(withGpus(), { isFlat: true, columns: 200 }))).toContain(`GPUs ${words}`);
+    expect(plainFrame(withGpus())).toContain(`GPUs      w0  ${words}`);
   });
 
   it('that are simulated say so, and what nobody tells is left out, not reckoned', () => {
