@@ -35,7 +35,8 @@ const KEYS: [label: string, keys: string, words: RegExp][] = [
   ['f', 'f', /1 lines up/],
   ['f', 'f', /following/],
   ['/', '/zzzz', /0 lines/],
-  ['Esc', ESCAPE, /following/],
+  // Seen before the next key is sent: right after Esc it would be a key with Alt.
+  ['Esc', ESCAPE, /[1-9]\d* lines · following/],
   ['4', '4', /4 \[requests\][\s\S]*1 of the newest 1, by newest/],
   ['s', 's', /by computed tokens/],
   ['/', '/zzzz\r', /0 of the newest 1/],

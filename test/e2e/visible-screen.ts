@@ -28,12 +28,15 @@ export interface Visible {
 
 const SEQUENCE = /\u001b\[([?>=]?)([\d;]*)([A-Za-z])|\u001b[=>78]|[\r\n\b]|[^\u001b\r\n\b]/gu;
 
+const UNFINISHED = /\u001b(?:\[[?>=]?[\d;]*)?$/;
+
 export function visibleScreen(output: string, rows = 200): Visible {
   const normal: Buffer = { lines: [[]], row: 0, column: 0 };
   const alternate: Buffer = { lines: [[]], row: 0, column: 0 };
   const state = { isAlternate: false, isCursorShown: true, styles: new Set<string>() };
   let look = '';
-  for (const [text, mark, digits, command] of output.matchAll(SEQUENCE)) {
+  // What has come so far may end within a sequence.
+  for (const [text, mark, digits, command] of output.replace(UNFINISHED, '').matchAll(SEQUENCE)) {
     const buffer = state.isAlternate ? alternate : normal;
     if (command === undefined) write(buffer, { text, look }, rows);
     else if (mark === '?') setMode(state, `${digits}${command}`, alternate);
