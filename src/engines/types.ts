@@ -63,6 +63,8 @@ export interface EngineAdapter {
   readonly retentionField?: string;
   /** Body field that says that a prompt is computed ahead of any request, so that what it reads is no hit; absent = none. */
   readonly warmField?: string;
+  /** Variable in which a worker is told the one key it answers to (all but `/health`); absent = it cannot be told. */
+  readonly keyVariable?: string;
   /** Prometheus names of the figures we scrape. */
   readonly metrics: MetricNames;
 }

@@ -17,7 +17,7 @@ export interface WorkerLinkOptions {
   connections?: number;
   /** Milliseconds without a byte from the engine before a request fails. */
   silenceMs?: number;
-  /** Headers of every request for an answer, beside those of its form. */
+  /** Headers of every request, beside those of its form. */
   headers?: Record<string, string>;
   /** Told the data of every SSE event as it came, for recordings. */
   emitRaw?: (data: string) => void;
@@ -43,7 +43,7 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,
   });
-  const exchange = exchanger(pool, options.worker);
+  const exchange = exchanger(pool, options);
   return {
     worker: options.worker,
     url: options.url,
@@ -91,7 +91,7 @@ const isPieces = (body: Record<string, unknown> | readonly Buffer[]): body is re
 
 type Exchange = (method: 'GET' | 'POST', path: string, timeoutMs: number, body?: unknown) => Promise<string>;
 
-function exchanger(pool: Pool, worker: string): Exchange {
+function exchanger(pool: Pool, { worker, headers }: WorkerLinkOptions): Exchange {
   return async (method, path, timeoutMs, body) => {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
@@ -99,7 +99,7 @@ function exchanger(pool: Pool, worker: string): Exchange {
         method,
         path,
         signal,
-        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         body: body === undefined ? null : JSON.stringify(body),
       });
       const text = await boundedText(answer.body);

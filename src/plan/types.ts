@@ -84,6 +84,8 @@ export interface WorkerPlan {
   slots?: number;
   /** Memory of this machine it takes: weights, KV and processes; absent where its GPUs hold them. */
   memoryBytes?: number;
+  /** What it answers to only, where the stack needs a key itself: another user of this machine must not pass the gateway by. Chosen when the stack starts. */
+  key?: string;
   /** Folder for what its engine leaves behind, removed with the stack; chosen when the stack starts. */
   scratch?: string;
   /** Processors it computes on, by number (vLLM without GPUs). */

@@ -1,12 +1,25 @@
 /** The plan with what only this moment can say: free ports and event sockets. */
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { makePrivateDir, type Paths, stackRuntimeDir } from '../cli/paths.js';
 import type { EventEndpoints, Plan, WorkerPlan } from '../plan/types.js';
 import { freePort } from '../supervisor/ports.js';
 import { makeScratchFolder } from './scratch-folder.js';
 
+const KEY_BYTES = 24;
+
+export interface PlaceOptions {
+  /** Clients need a key: so do those who ask a worker past the gateway. */
+  isKeyed: boolean;
+}
+
 /** Gives every worker its own loopback port and event sockets in the stack's private folder. */
-export async function placeWorkers(plan: Plan, paths: Paths, name: string): Promise<Plan> {
+export async function placeWorkers(
+  plan: Plan,
+  paths: Paths,
+  name: string,
+  { isKeyed }: PlaceOptions = { isKeyed: false },
+): Promise<Plan> {
   const dir = stackRuntimeDir(paths, name);
   makePrivateDir(paths.runtime);
   makePrivateDir(dir);
@@ -21,7 +34,14 @@ export async function placeWorkers(plan: Plan, paths: Paths, name: string): Prom
     const port = worker.port === 0 ? await freePort(worker.host, 0, taken) : worker.port;
     taken.add(port);
     const scratch = hasScratch(worker) ? { scratch: makeScratchFolder(dir, worker.id) } : {};
-    workers.push({ ...worker, ...scratch, port, events: worker.events ?? (await endpoints(dir, worker)) });
+    const key = isKeyed ? { key: randomBytes(KEY_BYTES).toString('hex') } : {};
+    workers.push({
+      ...worker,
+      ...scratch,
+      ...key,
+      port,
+      events: worker.events ?? (await endpoints(dir, worker)),
+    });
   }
   return { ...plan, workers };
 }

@@ -83,7 +83,10 @@ export class Stack {
     if (plan.simulation !== undefined) this.#step(plan.reasons[0] as string);
     reapLeftoverWorkers(this.#options.stateDir, (text) => this.#step(text));
     const emit = (event: TelemetryEvent) => this.#bus.emit(event);
-    const placed = this.#placeTiers(await placeWorkers(plan, paths, name), emit);
+    const placed = this.#placeTiers(
+      await placeWorkers(plan, paths, name, { isKeyed: this.#spec.keyPolicies.length > 0 }),
+      emit,
+    );
     const adapter = adapterOf(placed.engine);
     const prompt = await loadPrompt(placed, emit, this.#beside.signal);
     const router = await buildRouter(this.#spec, placed, emit);

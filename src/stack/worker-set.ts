@@ -186,11 +186,16 @@ export class WorkerSet {
       attached.feed = this.#feed(worker);
     }
     const rank = worker.attached?.rank;
+    const { key } = worker;
+    const headers = {
+      // vLLM's and SGLang's name for it.
+      ...(rank === undefined ? {} : { 'x-data-parallel-rank': String(rank) }),
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    };
     attached.link = createWorkerLink({
       worker: worker.id,
       url: this.urlOf(worker.id),
-      // vLLM's and SGLang's name for it.
-      ...(rank === undefined ? {} : { headers: { 'x-data-parallel-rank': String(rank) } }),
+      headers,
     });
     if (isAsked(worker)) {
       void attached.feed?.close();

@@ -1,4 +1,6 @@
 /** What of our own environment a worker sees. A list of what may pass: keys and tokens of other programs do not. */
+import type { EngineAdapter } from '../engines/types.js';
+import type { WorkerPlan } from '../plan/types.js';
 
 const NAMES: ReadonlySet<string> = new Set([
   'PATH',
@@ -94,4 +96,12 @@ export function workerEnvironment(
     (PREFIXES.some((prefix) => name.startsWith(prefix)) && !SECRET.test(name));
   const passed = Object.entries(own).filter(([name, value]) => value !== undefined && isPassed(name));
   return { ...(Object.fromEntries(passed) as Record<string, string>), ...added };
+}
+
+/** The key a worker answers to: not in its argv, which every user of the machine can read. */
+export function keyOf(
+  { keyVariable }: Pick<EngineAdapter, 'keyVariable'>,
+  { key }: Pick<WorkerPlan, 'key'>,
+): Record<string, string> {
+  return keyVariable === undefined || key === undefined ? {} : { [keyVariable]: key };
 }

@@ -6,7 +6,7 @@ import type { WorkerPlan } from '../plan/types.js';
 import { formatBytes } from '../plan/units.js';
 import type { Child, ExitFacts, SpawnChild } from './child.js';
 import type { Clock } from './clock.js';
-import { workerEnvironment } from './environment.js';
+import { keyOf, workerEnvironment } from './environment.js';
 import { killMarked, MARK_VARIABLE } from './leftovers.js';
 import {
   type Effect,
@@ -171,11 +171,12 @@ export class WorkerProcess {
 
   async #run(attempt: Attempt): Promise<ExitFacts> {
     const { plan, adapter } = this.#supervised;
+    const { mark } = this.#options;
     const { file, args, env } = adapter.command(plan, this.#worker);
     const spec = {
       file,
       args,
-      env: workerEnvironment(process.env, { ...env, [MARK_VARIABLE]: this.#options.mark }),
+      env: workerEnvironment(process.env, { ...env, ...keyOf(adapter, this.#worker), [MARK_VARIABLE]: mark }),
     };
     attempt.commandLine = [file, ...args].join(' ');
     const child = await this.#options.spawn(spec, (line) => {

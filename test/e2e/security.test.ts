@@ -89,6 +89,22 @@ describe('two keys with caches of their own', () => {
   }, 60_000);
 });
 
+describe('a worker of a stack with keys', () => {
+  it('cannot be asked past the gateway, with a key of the gateway or without', async () => {
+    const { url } = (await snapshot()).workers[0] as { url: string };
+    for (const headers of [{}, { authorization: `Bearer ${OWNER}` }, { authorization: 'Bearer ' }] as Record<
+      string,
+      string
+    >[]) {
+      for (const route of ['/v1/models', '/metrics', '/version', '/kv_event_sources', '/nothing'])
+        expect((await fetch(url + route, { headers })).status, route).toBe(401);
+      const body = JSON.stringify({ model: 'smollm2', messages: [{ role: 'user', content: 'hi' }] });
+      expect((await fetch(`${url}/v1/chat/completions`, { method: 'POST', body, headers })).status).toBe(401);
+    }
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+  });
+});
+
 describe('keys and prompts', () => {
   beforeAll(async () => {
     const user = [{ role: 'user', content: PROMPT }];

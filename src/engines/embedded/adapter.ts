@@ -8,6 +8,7 @@ import { capabilitiesOf, priorityFor } from '../capabilities.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { requantizeIfNeeded } from './core/requantize.js';
 import { classifyExit } from './exit-cause.js';
+import { KEY_VARIABLE } from './server/worker-key.js';
 import { CONTINUATION, TOKEN_IDS_FIELD, WARM_FIELD } from './types.js';
 
 const SLOTS_DEFAULT = 4;
@@ -15,6 +16,7 @@ const SLOTS_DEFAULT = 4;
 export const embeddedAdapter: EngineAdapter = {
   name: 'embedded',
   healthPath: '/health',
+  keyVariable: KEY_VARIABLE,
   tokenIdsField: TOKEN_IDS_FIELD,
   continuation: CONTINUATION,
   retentionField: 'kv_retention',

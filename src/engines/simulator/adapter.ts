@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DynamoError } from '../../errors.js';
 import type { Plan, WorkerPlan } from '../../plan/types.js';
 import { capabilitiesOf, priorityFor } from '../capabilities.js';
+import { KEY_VARIABLE } from '../embedded/server/worker-key.js';
 import { CONTINUATION, TOKEN_IDS_FIELD } from '../embedded/types.js';
 import type { EngineAdapter, FailureCause } from '../types.js';
 import { factsText } from './worker-options.js';
@@ -13,6 +14,7 @@ const NODE_FLAGS = ['--max-semi-space-size=1', '--single-threaded-gc', '--optimi
 export const simulatorAdapter: EngineAdapter = {
   name: 'simulator',
   healthPath: '/health',
+  keyVariable: KEY_VARIABLE,
   tokenIdsField: TOKEN_IDS_FIELD,
   continuation: CONTINUATION,
   readyTimeoutMs: 30_000,

@@ -13,6 +13,8 @@ import { phaseOf } from './phases.js';
 export const vllmAdapter: EngineAdapter = {
   name: 'vllm',
   healthPath: '/health',
+  // Guards its `/v1` routes: the only ones that compute or tell of prompts.
+  keyVariable: 'VLLM_API_KEY',
   readyTimeoutMs: READY_TIMEOUT_MS,
   metrics: capabilitiesOf('vllm').metrics,
   locate,

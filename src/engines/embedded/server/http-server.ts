@@ -9,6 +9,7 @@ import { toApiError } from './api-error.js';
 import { readBody } from './read-body.js';
 import { sendJson } from './reply.js';
 import { GET_ROUTES, POST_ROUTES, type ServerContext } from './routes.js';
+import { isAllowed } from './worker-key.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
 export interface ServeOptions {
@@ -70,7 +71,8 @@ async function answer(
   try {
     const get = GET_ROUTES.get(path);
     const post = POST_ROUTES.get(path);
-    if (method === 'GET' && get !== undefined) get(context, response);
+    if (!isAllowed(request)) sendJson(response, 401, { error: 'Unauthorized' }, { connection: 'close' });
+    else if (method === 'GET' && get !== undefined) get(context, response);
     else if (method === 'POST' && post !== undefined) await post(context, await readBody(request), response);
     else if (get === undefined && post === undefined) sendJson(response, 404, { detail: 'Not Found' });
     else {
