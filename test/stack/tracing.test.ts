@@ -163,6 +163,46 @@ describe('a request', () => {
   });
 });
 
+describe('an answer that goes on at another worker', () => {
+  it('keeps its prefill, and says which worker ended it', async () => {
+    await open();
+    const routed = {
+      type: 'request.routed',
+      promptTokens: 1,
+      predictedTokens: 0,
+      reachableTokens: 0,
+    } as const;
+    const times = { queueMs: 0, overheadMs: 1, decideMs: 1, preparedMs: 2 };
+    const id = '5'.repeat(32);
+    const at = 1_700_000_000_000;
+    const usage = { promptTokens: 1, cachedTokens: 0, outputTokens: 2, reasoningTokens: 0 };
+    for (const event of [
+      { type: 'request.started', id, dialect: 'chat', model: 'm', isStream: true, at },
+      { ...routed, ...times, id, worker: 'w0', forwardedMs: 4, at: at + 4 },
+      { type: 'request.first_token', id, ttftMs: 20, at: at + 20 },
+      { ...routed, ...times, id, worker: 'w1', forwardedMs: 50, at: at + 50 },
+      { type: 'request.finished', id, usage, e2eMs: 90, stopReason: 'stop', at: at + 90 },
+    ] as const)
+      tracing.apply({ ...event, sequence: 0 });
+    await whenever(() => expect(collector.spans).toHaveLength(6));
+    const [root] = collector.spans;
+    expect(attributes(root!)).toMatchObject({ 'dynamo.worker': 'w1', 'dynamo.attempts': '2' });
+    const milliseconds = (text: string) => Number(BigInt(text) / 1_000_000n) - at;
+    expect(
+      collector.spans
+        .slice(-2)
+        .map(({ name, startTimeUnixNano: from, endTimeUnixNano: to }) => [
+          name,
+          milliseconds(from),
+          milliseconds(to),
+        ]),
+    ).toEqual([
+      ['prefill', 4, 20],
+      ['stream', 20, 90],
+    ]);
+  });
+});
+
 describe('a collector', () => {
   it('that is away loses nothing while there is room, delays nobody, and is told of once', async () => {
     const at = await open();

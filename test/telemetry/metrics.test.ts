@@ -127,6 +127,25 @@ describe('a request', () => {
     ]);
   });
 
+  it('that had to go to another worker is told as a migration, of the kind it was', () => {
+    const moved = (events: TelemetryEvent[]) =>
+      [...textAfter(events).matchAll(/^dynamo_frontend_model_migration_total.*type="(\w+)"} (\d)$/gm)].map(
+        ([, kind, count]) => `${kind} ${count}`,
+      );
+    const first: TelemetryEvent[] = [started('c'), routed('c')];
+    const continued: TelemetryEvent = {
+      type: 'request.continued',
+      id: 'c',
+      from: 'w0',
+      to: 'w1',
+      tokens: 3,
+      reason: 'lost',
+    };
+    expect(moved(first)).toEqual(['new_request 0', 'ongoing_request 0']);
+    expect(moved([...first, routed('c', 'w1')])).toEqual(['new_request 1', 'ongoing_request 0']);
+    expect(moved([...first, continued, routed('c', 'w1')])).toEqual(['new_request 0', 'ongoing_request 1']);
+  });
+
   it('that fails says how in a few words that do not change', () => {
     expect(
       ['invalid_json', 'unknown_model', 'overloaded', 'key_busy', 'engine_lost', 'no such code'].map(

@@ -50,6 +50,8 @@ interface Live {
   queueMs: number;
   forwardedMs: number;
   ttftMs: number | null;
+  /** What was said so far goes on at the next worker it is sent to. */
+  isContinued: boolean;
 }
 
 /** Where requests are that have no first token yet. */
@@ -59,6 +61,8 @@ export class MetricsCollector {
   readonly of: Histograms<keyof typeof OF_ALL> = histograms(OF_ALL);
   /** KV events applied to the index, by what they say. */
   events: EventCounts = { stored: 0, removed: 0, cleared: 0 };
+  /** Requests that went to another worker because theirs was lost: from the beginning, or from where it broke off. */
+  readonly migrations = { new_request: 0, ongoing_request: 0 };
   readonly #live = new Map<string, Live>();
   readonly #ended = new Map<string, { labels: Labels; count: number }>();
   readonly #workers = new Map<string, WorkerTally>();
@@ -103,6 +107,9 @@ export class MetricsCollector {
       case 'request.routed':
         this.#routed(event, live);
         break;
+      case 'request.continued':
+        live.isContinued = true;
+        break;
       case 'request.first_token':
         live.ttftMs = event.ttftMs;
         this.of.firstToken.add(event.ttftMs / 1000);
@@ -139,6 +146,8 @@ export class MetricsCollector {
 
   /** A second try on another worker counts there too. */
   #routed(event: Extract<StampedEvent, { type: 'request.routed' }>, live: Live): void {
+    if (live.worker !== null) this.migrations[live.isContinued ? 'ongoing_request' : 'new_request'] += 1;
+    live.isContinued = false;
     live.worker = event.worker;
     live.queueMs = event.queueMs;
     live.forwardedMs = event.forwardedMs;
@@ -220,6 +229,7 @@ function newLive(dialect: DialectName, isStream: boolean): Live {
     queueMs: 0,
     forwardedMs: 0,
     ttftMs: null,
+    isContinued: false,
   };
 }
 

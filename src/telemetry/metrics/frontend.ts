@@ -35,6 +35,15 @@ function requestFamilies({ requests }: Snapshot, collected: MetricsCollector, mo
       samples: [[model, requests.continued]],
     },
     {
+      name: 'dynamo_frontend_model_migration',
+      type: 'counter',
+      help: 'Requests sent to another worker because theirs was lost: anew, or from where the answer broke off.',
+      samples: Object.entries(collected.migrations).map(([migration_type, count]) => [
+        { ...model, migration_type },
+        count,
+      ]),
+    },
+    {
       name: 'dynamo_frontend_active_requests',
       type: 'gauge',
       help: 'Requests now in work.',

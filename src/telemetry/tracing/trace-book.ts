@@ -31,7 +31,11 @@ export class TraceBook {
     if (live === undefined) return;
     switch (event.type) {
       case 'request.routed':
-        live.routed = event;
+        // An answer that goes on elsewhere has had its prefill.
+        live.routed =
+          live.routed === undefined || live.firstMs === undefined
+            ? event
+            : { ...live.routed, worker: event.worker };
         live.attempts += 1;
         break;
       case 'request.first_token':
