@@ -8,6 +8,7 @@
 import { DynamoError } from '../../../errors.js';
 import { LIMITS } from '../../../limits.js';
 import type { CoreFinish, CoreHandle, CoreJob, CoreKvEvent } from '../types.js';
+import { slotRetention } from './block-retention.js';
 import { nextChunk } from './chunk-plan.js';
 import { requireValid } from './job-check.js';
 import type { SlotCache } from './slot-cache.js';
@@ -282,7 +283,8 @@ export class Batcher {
     task.isOver = true;
     this.#tiers?.ended(task);
     if (this.#tiers !== null && task.slot !== null && reason !== 'error') this.#unsaved.push(task);
-    if (task.slot !== null) this.#cache.release(task.slot);
+    const kept = slotRetention(task.job, Date.now());
+    if (task.slot !== null) this.#cache.release(task.slot, kept, task.job.isWarm);
     task.picker?.free();
     this.#publish();
     tellEnd(task.job, reason, error);

@@ -23,3 +23,12 @@ export function blockRetention(
   const durationMs = Math.max(...spans.map((span) => span.durationMs));
   return { priority, expiresAt: durationMs > 0 ? now + durationMs : 0 };
 }
+
+/** What a slot holds after a job: the worth of its prompt's last block, because what comes before is shared or goes with it. */
+export function slotRetention(
+  job: Pick<CoreJob, 'retention' | 'tokens'>,
+  now: number,
+): ReturnType<typeof blockRetention> {
+  const last = Math.max(0, Math.ceil(job.tokens.length / BLOCK_TOKENS) - 1);
+  return blockRetention(job, last, 'prefill', now);
+}

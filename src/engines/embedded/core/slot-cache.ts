@@ -13,11 +13,21 @@ interface Slot {
   id: number;
   isBusy: boolean;
   lastUsed: number;
+  kept: Kept;
   salt: string;
   tokens: Uint32Array;
   length: number;
   blocks: { hash: bigint; origin: Origin }[];
 }
+
+/** How long what a slot holds is worth keeping. */
+export interface Kept {
+  priority: number;
+  /** Unix milliseconds until which it is promised; 0 = no promise. */
+  expiresAt: number;
+}
+
+const UNKEPT: Kept = { priority: 0, expiresAt: 0 };
 
 export interface Placed {
   slot: number;
@@ -40,6 +50,7 @@ export class SlotCache {
       id,
       isBusy: false,
       lastUsed: 0,
+      kept: UNKEPT,
       salt: '',
       tokens: new Uint32Array(options.contextTokens),
       length: 0,
@@ -93,12 +104,14 @@ export class SlotCache {
   }
 
   /** Takes a slot for a prompt and books its prefix; null when every slot is busy. */
-  place(prompt: Uint32Array, salt: string): Placed | null {
-    const choice = chooseSlot(this.#slots.map((slot) => this.#view(slot, prompt, salt)));
+  place(prompt: Uint32Array, salt: string, now: number = Date.now()): Placed | null {
+    const choice = chooseSlot(this.#slots.map((slot) => this.#view(slot, prompt, { salt, now })));
     if (choice === null) return null;
     const target = this.#slots[choice.slot]!;
     if (choice.copyFrom === null) this.#shorten(target, choice.blocks * BLOCK_TOKENS);
     else this.#adopt(target, this.#slots[choice.copyFrom]!, choice.blocks);
+    // Another conversation's promise does not pass to this one.
+    if (choice.copyFrom !== null || choice.blocks === 0) target.kept = UNKEPT;
     target.salt = salt;
     target.isBusy = true;
     target.lastUsed = ++this.#clock;
@@ -118,10 +131,18 @@ export class SlotCache {
     this.#shorten(this.#slots[id]!, length);
   }
 
-  /** The slot's request is over; what it holds stays as cache. */
-  release(id: number): void {
+  /**
+   * The slot's request is over; what it holds stays as cache, as long as it is worth more than others. What was computed ahead
+   * (`isWarm`) takes nothing from what was promised to a request before.
+   */
+  release(id: number, kept: Kept = UNKEPT, isWarm = false): void {
     const slot = this.#slots[id]!;
     slot.isBusy = false;
+    const { priority, expiresAt } = isWarm ? slot.kept : UNKEPT;
+    slot.kept = {
+      priority: Math.max(priority, kept.priority),
+      expiresAt: Math.max(expiresAt, kept.expiresAt),
+    };
     slot.lastUsed = ++this.#clock;
   }
 
@@ -142,13 +163,15 @@ export class SlotCache {
     return this.#table.takeEvents();
   }
 
-  #view(slot: Slot, prompt: Uint32Array, salt: string): SlotView {
+  #view(slot: Slot, prompt: Uint32Array, { salt, now }: { salt: string; now: number }): SlotView {
     const matchedBlocks = this.#match(slot, prompt, salt);
     const isUnique = ({ hash }: { hash: bigint }): boolean => this.#table.holders(hash) === 1;
     const lost = slot.blocks.slice(matchedBlocks).filter(isUnique);
     return {
       id: slot.id,
       isBusy: slot.isBusy,
+      priority: slot.kept.priority,
+      isPromised: slot.kept.expiresAt > now,
       lastUsed: slot.lastUsed,
       heldTokens: slot.length,
       matchedBlocks,

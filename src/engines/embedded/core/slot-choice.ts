@@ -4,6 +4,10 @@
 export interface SlotView {
   id: number;
   isBusy: boolean;
+  /** What the end of its conversation was worth to its last request, 0 to 100. */
+  priority: number;
+  /** That was promised to stay, and the time is not over. */
+  isPromised: boolean;
   /** Grows with each use; the smallest is the least recently used. */
   lastUsed: number;
   /** Tokens with KV in the slot; copying takes time in proportion. */
@@ -27,7 +31,7 @@ export interface SlotChoice {
 
 /**
  * Null when every slot is busy. The longest prefix wins. It is reused in place when that loses nothing of worth
- * or the slot is the least recently used one anyway; else it is copied (milliseconds) over the slot that is
+ * or the slot is the one that would go anyway; else it is copied (milliseconds) over the slot that is
  * missed least, so that sessions share a system prompt without driving each other out.
  */
 export function chooseSlot(views: readonly SlotView[]): SlotChoice | null {
@@ -46,9 +50,14 @@ export function chooseSlot(views: readonly SlotView[]): SlotChoice | null {
   return { slot: victim.id, copyFrom, blocks };
 }
 
-/** What is lost by overwriting: nothing first, then the least recently used. */
+/** What is lost by overwriting: nothing first, then what was not promised, is worth less, and was used longest ago. */
 function byWorth(a: SlotView, b: SlotView): number {
-  return Number(a.uniqueBlocks > 0) - Number(b.uniqueBlocks > 0) || a.lastUsed - b.lastUsed;
+  return (
+    Number(a.uniqueBlocks > 0) - Number(b.uniqueBlocks > 0) ||
+    Number(a.isPromised) - Number(b.isPromised) ||
+    a.priority - b.priority ||
+    a.lastUsed - b.lastUsed
+  );
 }
 
 function byTrimLoss(a: SlotView, b: SlotView): number {

@@ -31,6 +31,20 @@ function talkative(length: number, atLeast: number, from = 1): number[] {
 }
 
 describe('calls', () => {
+  it('keeps the memory of a marked conversation while others come and go, and of a finished one least', async () => {
+    const { batcher } = open(2);
+    const span = (priority: number, durationMs: number) => [{ start: 0, end: 400, priority, durationMs }];
+    await run(batcher, { prompt: prompt(320, 1), maxTokens: 1, retention: span(80, 300_000) });
+    await run(batcher, { prompt: prompt(320, 1), maxTokens: 1, isWarm: true });
+    for (let seed = 2; seed < 6; seed++) await run(batcher, { prompt: prompt(320, seed), maxTokens: 1 });
+    expect((await run(batcher, { prompt: prompt(320, 1), maxTokens: 1 })).cachedTokens).toBe(256);
+    const other = open(2).batcher;
+    await run(other, { prompt: prompt(320, 1), maxTokens: 1 });
+    await run(other, { prompt: prompt(320, 2), maxTokens: 1, retention: span(10, 0) });
+    await run(other, { prompt: prompt(320, 3), maxTokens: 1 });
+    expect((await run(other, { prompt: prompt(320, 1), maxTokens: 1 })).cachedTokens).toBe(256);
+  });
+
   it('prefill full blocks from block boundaries, the tail alone, and want a token only from the last row', async () => {
     const { device, batcher } = open(1);
     await run(batcher, { prompt: prompt(600), maxTokens: 1 });

@@ -128,6 +128,8 @@ describe('chunks', () => {
 describe('the slot for a prompt', () => {
   const view = (id: number, fields: Partial<SlotView> = {}): SlotView => ({
     id,
+    priority: 60,
+    isPromised: false,
     isBusy: false,
     lastUsed: id,
     heldTokens: 640,
@@ -152,6 +154,17 @@ describe('the slot for a prompt', () => {
       slot: 1,
       copyFrom: null,
       blocks: 0,
+    });
+  });
+
+  it('keeps what was promised, then what is worth more, then what was used last', () => {
+    const promised = view(0, { isPromised: true, priority: 20 });
+    const finished = view(9, { priority: 10 });
+    expect(chooseSlot([promised, view(1), view(2), finished])).toMatchObject({ slot: 9 });
+    expect(chooseSlot([promised, view(1), view(2)])).toMatchObject({ slot: 1 });
+    expect(chooseSlot([promised, view(3, { isPromised: true, priority: 80 })])).toMatchObject({ slot: 0 });
+    expect(chooseSlot([view(1), promised, view(2, { uniqueBlocks: 0, isPromised: true })])).toMatchObject({
+      slot: 2,
     });
   });
 
