@@ -201,6 +201,33 @@ describe('KV feed', () => {
     }
   });
 
+  it('engines that connect instead of being connected to are heard, and heard again after a restart', async () => {
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'dyn-feed-'));
+    const events = `ipc://${dir}/in`;
+    const { feed, told, warnings } = follow({ events, replay: '', topic: 'kv@pod', isBound: true });
+    /** As llm-d's simulator does: topic `kv@POD@MODEL`, numbers from 0 in each run. */
+    const run = async (batches: Uint8Array[]): Promise<void> => {
+      const publisher = new XPublisher({ sendHighWaterMark: 0, linger: 1_000 });
+      publisher.connect(events);
+      await publisher.receive();
+      for (const [number, payload] of batches.entries()) {
+        const bytes = Buffer.alloc(8);
+        bytes.writeBigUInt64BE(BigInt(number));
+        await publisher.send(['kv@pod@model', bytes, payload]);
+      }
+      const expected = feed.stats().batches + batches.length;
+      await until(() => expect(feed.stats().batches).toBe(expected));
+      publisher.close();
+    };
+    await run([store(1), store(2, 1)]);
+    await run([store(3)]);
+    // Dropped for the connection that nobody can ask about, and again for the numbers.
+    expect(told).toEqual(['+gpu root 1', '+gpu 1 2', 'dropped', 'dropped', '+gpu root 3']);
+    expect(warnings).toEqual([]);
+    await feed.close();
+    rmSync(dir, { recursive: true });
+  });
+
   it('an engine that starts later is picked up', async () => {
     // Files of our own: a free port could be taken by another test before the engine binds it.
     const dir = mkdtempSync(path.join(os.tmpdir(), 'dyn-feed-'));
