@@ -2,11 +2,13 @@
  * The screen in real terminals of many kinds, one behaviour a test: what is seen is rebuilt from what was written. One
  * simulated stack serves all of them; `top` shows it.
  */
+import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Snapshot } from '../../src/telemetry/types.js';
 import { BINDINGS, VIEWS } from '../../src/tui/keys.js';
-import { type Home, makeHome, type RunningStack, until } from './harness.js';
+import { type Home, makeHome, type RunningStack, root, until } from './harness.js';
 import { openTerminal, type Terminal } from './pseudo-terminal.js';
 
 const CTRL_C = '\u0003';
@@ -75,6 +77,20 @@ async function top(
 ): Promise<Terminal> {
   terminal = openTerminal(`top ${flags}`, { ...home.env, ...env }, options);
   return terminal;
+}
+
+/** The first line of `top --follow`; it ends by itself when nobody reads on. */
+async function followed(...flags: string[]): Promise<string> {
+  const program = path.join(root, 'bin', 'run.js');
+  const child = spawn(process.execPath, [program, 'top', '--follow', ...flags], { env: home.env });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk));
+  await until(() => text.includes('\n'), 'a line');
+  child.stdout.destroy();
+  // A plain line comes only when something changed.
+  if (flags.length === 0) child.kill();
+  await until(() => child.exitCode !== null || child.signalCode !== null, 'top to end');
+  return text.split('\n')[0]!;
 }
 
 /** The normal screen again, with the cursor. */
@@ -251,6 +267,13 @@ describe('the terminal’s own limits', () => {
     expect(screen.output()).toContain('SIMULATED');
     expect(screen.output()).not.toContain('\u001b');
     expect((await home.cli('top')).stdout).not.toContain('\u001b');
+  });
+
+  it('no terminal, followed: a plain line, or with --json a snapshot a line', async () => {
+    const plain = await followed();
+    expect(plain).toMatch(/^SIMULATED, ready, workers 2\/2, requests 1 /);
+    const snapshot = JSON.parse(await followed('--json')) as Snapshot;
+    expect(snapshot).toMatchObject({ version: 1, requests: { total: 1 } });
   });
 
   it('a screen reader: labelled sentences', async () => {
