@@ -58,6 +58,9 @@ export interface TierFigures {
   classes: Record<string, number>;
 }
 
+/** What a finished session is worth, see `retention/spans`: nothing else that is written down is worth so little. */
+const FINISHED_PRIORITY = 10;
+
 interface Shelf extends CatalogueTier {
   pages: Map<string, PageFacts>;
   order: EvictionOrder;
@@ -154,12 +157,6 @@ export class Catalogue {
     this.#options.onWarning?.(message === null ? 'tier_recovered' : 'tier_failed', text);
   }
 
-  /** The session these blocks belong to is over. */
-  demote(keys: readonly bigint[], priority: number): void {
-    for (const { order } of this.#shelves.values())
-      for (const key of keys) order.demote(keyText(key), priority);
-  }
-
   /** Tells the index everything again, parents first: a worker's part of it was dropped. */
   announceAll(): void {
     this.#announcer.reset();
@@ -221,7 +218,10 @@ export class Catalogue {
     for (const { pages, order } of this.#shelves.values()) {
       for (const use of [...uses].reverse()) {
         const key = keyText(use.key);
-        if (pages.has(key)) order.touch(key, use, this.#now());
+        if (!pages.has(key)) continue;
+        order.touch(key, use, this.#now());
+        // Its last request says that nobody comes back; a request that does takes it up again.
+        if (use.priority <= FINISHED_PRIORITY) order.demote(key, use.priority);
       }
     }
   }

@@ -52,7 +52,8 @@ export function mayBeWhole({ maxTokens, hints }: CommonRequest): boolean {
 }
 
 function isWorth(request: CommonRequest, prompt: PreparedPrompt): boolean {
-  return prompt.tokens.length >= RETENTION_TOKENS_MIN || request.hints.cacheControl !== undefined;
+  if (request.hints.cacheControl !== undefined || request.session?.isFinal === true) return true;
+  return prompt.tokens.length >= RETENTION_TOKENS_MIN;
 }
 
 function spans(

@@ -113,7 +113,7 @@ describe('a tier over its quota', () => {
     const { catalogue, removed } = rig({ cpu: 3 });
     catalogue.stored('cpu', chain(2));
     catalogue.stored('cpu', chain(1, 10));
-    catalogue.demote([10n], 10);
+    catalogue.used('gpu', [{ key: 10n, priority: 10, expiresAt: 0 }]);
     catalogue.stored('cpu', chain(1, 20));
     expect(removed).toEqual(['cpu 10']);
   });

@@ -75,6 +75,18 @@ describe('a key among others', () => {
     expect(await ask('a', 's2')).toBe(false);
   });
 
+  it('that ends its session has the engine told so, however short the prompt is', async () => {
+    await start([policy('a')], 0);
+    const body = { model: 'test-model', messages: [{ role: 'user', content: 'bye '.repeat(20) }] };
+    const headers = { 'x-api-key': 'key-a', 'x-dynamo-session-id': 's1', 'x-dynamo-session-final': 'true' };
+    await (await gateway.post('/v1/chat/completions', body, headers)).json();
+    const spans = gateway.engines[0]!.bodies[0]?.['kv_retention'] as {
+      priority: number;
+      durationMs: number;
+    }[];
+    expect(spans.every(({ priority, durationMs }) => priority === 10 && durationMs === 0)).toBe(true);
+  });
+
   it('has its own table of what regions are worth', async () => {
     await start([policy('a', { retention: { conversation: { priority: 5, durationMs: 0 } } })], 0);
     await ask('a', 's1');
