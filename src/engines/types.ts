@@ -1,6 +1,6 @@
 /** What the rest of the stack may know of an engine: how to start it, when it is ready, what it speaks. */
 import type { EngineName, Plan, WorkerPlan } from '../plan/types.js';
-import type { ContinuationFields } from '../request/continuation.js';
+import type { Continuation } from '../request/continuation.js';
 import type { MetricNames } from './capabilities.js';
 
 /** A step of a worker's start, shown while it runs. */
@@ -53,7 +53,7 @@ export interface EngineAdapter {
   /** Body field in which a chat's token ids may be sent beside its messages, saving template and tokenizer; absent = none. */
   readonly tokenIdsField?: string;
   /** How an answer that one worker began goes on at another; absent = not. */
-  readonly continuation?: ContinuationFields;
+  readonly continuation?: Continuation;
   /**
    * The engine is asked for a whole answer where the client is: reading 64 pieces to put them together again costs more
    * than all the rest of a small request. Absent = always a stream.

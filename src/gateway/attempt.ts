@@ -8,6 +8,7 @@ import type { CommonRequest, StopReason, StreamEvent, Usage } from '../request/t
 import type { Outcome, Placement } from '../router/types.js';
 import type { AnswerBlocks } from './answer-blocks.js';
 import type { AnswerSoFar } from './answer-so-far.js';
+import { completionBody, opensReasoning, wholeUsage } from './continued-body.js';
 import type { Reply } from './reply.js';
 import type { RequestMeter } from './request-meter.js';
 import type { GatewayDeps } from './types.js';
@@ -25,7 +26,11 @@ export interface Job {
 }
 
 /** One attempt's own: what was told of the answer before it, null where it cannot be continued. */
-export type Attempt = Job & { answer: AnswerSoFar | null };
+export type Attempt = Job & {
+  answer: AnswerSoFar | null;
+  /** Ids of the answer's tokens that this worker is to go on from; empty where it says all of it. */
+  said: readonly number[];
+};
 
 /**
  * Resolves with null when the answer was delivered whole, else with the failure, which was not delivered. The
@@ -89,24 +94,32 @@ class Run {
     const { path, pieces } = this.#body(worker, { isWhole });
     this.#blocks = this.#job.warming.begins(request, this.#placement.decision);
     reply.routed(this.#placement.decision);
-    const filter = deps.outputFilter?.(worker, request) ?? null;
+    const filter = this.#filter(worker);
     const onEvent = (event: StreamEvent): void => {
       answer?.heard(event);
       if (filter === null) this.#onEvent(event);
       else for (const one of filter(event)) this.#onEvent(one);
     };
+    if (this.#isRaw) this.#lead(onEvent);
     this.#control = link.stream(path, pieces, { onEvent, isWhole });
     reply.feed(this.#control);
     meter.forwarded(this.#placement.decision);
     // What has been said before takes its blocks here too.
-    const said = answer?.tokens.length ?? 0;
-    if (said > 0) this.#placement.grew(said);
+    const { said } = this.#job;
+    if (said.length > 0) this.#placement.grew(said.length);
   }
 
   /** The chat's JSON is at hand since its prompt was prepared; the rest of the body is small. */
   #body(worker: string, { isWhole }: { isWhole: boolean }): { path: string; pieces: Buffer[] } {
-    const { request, prompt, deps } = this.#job;
+    const { request, prompt, deps, said } = this.#job;
     const isChat = request.input.kind === 'chat';
+    if (this.#isRaw) {
+      const { contextTokens } = deps.served;
+      const { path, body } = completionBody(request, prompt, { said, contextTokens });
+      const own = { ...deps.engineFields(worker, request, null), ...this.#continuationFields(worker) };
+      const bytes = Buffer.from(JSON.stringify({ ...body, ...own, request_id: request.id }));
+      return { path, pieces: [bytes] };
+    }
     const fields = deps.engineFields(worker, request, isChat ? prompt : null);
     const own = { ...fields, ...this.#continuationFields(worker), request_id: request.id };
     if (isChat && prompt.chat !== undefined) {
@@ -121,8 +134,27 @@ class Run {
     const { deps, answer } = this.#job;
     const fields = answer === null || this.#isWhole ? null : (deps.continuation?.(worker) ?? null);
     if (answer === null || fields === null) return {};
-    const { tokens } = answer;
-    return { [fields.idsField]: true, ...(tokens.length === 0 ? {} : { [fields.continuedField]: tokens }) };
+    const { said } = this.#job;
+    const isGiven = said.length > 0 && fields.way === 'repeats';
+    return { [fields.idsField]: true, ...(isGiven ? { [fields.continuedField]: said } : {}) };
+  }
+
+  /** The worker completes raw tokens: what it was told to go on from is said by us, and all of it is read here. */
+  get #isRaw(): boolean {
+    const { deps, said } = this.#job;
+    return said.length > 0 && deps.continuation?.(this.#placement.worker)?.way === 'completes';
+  }
+
+  #filter(worker: string): ((event: StreamEvent) => StreamEvent[]) | null {
+    const { deps, request, prompt } = this.#job;
+    if (!this.#isRaw) return deps.outputFilter?.(worker, request) ?? null;
+    const end = deps.textOf?.(prompt.tokens.subarray(-PROMPT_END_TOKENS)) ?? '';
+    return deps.outputFilter?.(worker, request, { isOpened: opensReasoning(end) }) ?? null;
+  }
+
+  #lead(onEvent: (event: StreamEvent) => void): void {
+    const { deps, said } = this.#job;
+    onEvent({ type: 'text', choice: 0, text: deps.textOf?.(said) ?? '', tokenIds: [...said] });
   }
 
   cancel(error: DynamoError): void {
@@ -152,14 +184,19 @@ class Run {
     const { reply, answer } = this.#job;
     // Attempts say all of the answer.
     this.#blocks?.push(told);
-    const event = answer === null ? told : answer.rest(told);
-    if (event === null) return;
+    const rest = answer === null ? told : answer.rest(told);
+    if (rest === null) return;
+    const event = rest.type === 'usage' && this.#isRaw ? this.#whole(rest.usage) : rest;
     if (!this.#isWhole) this.#count(event);
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'finish' && event.choice === 0) this.#reason = event.reason;
     const shown = this.#isSpareCall(event) ? null : this.#shown(event);
     if (shown !== null) reply.push(shown);
     if (event.type === 'done') this.#finish();
+  }
+
+  #whole(usage: Usage): StreamEvent {
+    return { type: 'usage', usage: wholeUsage(usage, this.#job.said.length) };
   }
 
   /** Token ids are asked for to continue an answer; a client that has not asked for them gets none. */
@@ -233,6 +270,9 @@ class Run {
     };
   }
 }
+
+/** Enough to see whether a prompt ends within reasoning. */
+const PROMPT_END_TOKENS = 8;
 
 function lost(worker: string, detail: string): DynamoError {
   return new DynamoError('engine_lost', { worker, detail });

@@ -5,6 +5,7 @@ import type { CommonRequest } from '../request/types.js';
 import type { Placement, RouteInput, WorkerId } from '../router/types.js';
 import { AnswerSoFar } from './answer-so-far.js';
 import { attempt, type Job } from './attempt.js';
+import { isCompletable } from './continued-body.js';
 import { nextStep } from './next-step.js';
 import type { RequestNotes } from './request-notes.js';
 
@@ -14,17 +15,19 @@ export async function forward(job: Job, notes?: RequestNotes): Promise<void> {
   const counts = { startedOver: 0, continued: 0 };
   const { reply, request, meter, signal } = job;
   let answer = answerOf(request, continuationsMax);
+  let said: readonly number[] = [];
   let placement = await job.deps.router.route(routeInput(job), signal);
   for (;;) {
-    const failure = await attempt({ ...job, answer }, placement);
+    const failure = await attempt({ ...job, answer, said }, placement);
     if (failure === null) return;
+    const known = knownTokens(job, placement.worker, answer);
     const step = nextStep({
       failure,
       isAborted: signal.aborted,
       canStartOver: reply.canStartOver,
       ...counts,
       continuationsMax,
-      answer: answer === null ? null : { tokens: answer.tokens.length, isFinished: answer.finish !== null },
+      answer: answer === null ? null : { tokens: known.length, isFinished: answer.finish !== null },
       isRepeatable: request.sampling.temperature === 0,
     });
     if (step === 'give_up') throw failure;
@@ -39,15 +42,29 @@ export async function forward(job: Job, notes?: RequestNotes): Promise<void> {
       counts.startedOver += 1;
       reply.startOver();
       answer = answerOf(request, continuationsMax);
+      said = [];
     } else {
       counts.continued += 1;
       answer?.sayAgain();
-      const tokens = answer?.tokens.length ?? 0;
-      const continued = { from, to: placement.worker, tokens, reason: failure.message };
+      said = known;
+      const continued = { from, to: placement.worker, tokens: said.length, reason: failure.message };
       meter.continued(continued);
       notes?.continued(request.id, continued);
     }
   }
+}
+
+/** What another worker of that engine can go on from. */
+function knownTokens(
+  { deps, request, prompt }: Job,
+  worker: WorkerId,
+  answer: AnswerSoFar | null,
+): readonly number[] {
+  const way = deps.continuation?.(worker)?.way;
+  if (answer === null || way === undefined) return [];
+  if (way === 'repeats') return answer.tokens;
+  const isKnown = isCompletable(request, prompt) && (deps.textOf?.(answer.tokens) ?? null) !== null;
+  return isKnown ? answer.tokens : [];
 }
 
 /** Several choices have several answers, of which engines take none up. */

@@ -2,7 +2,7 @@
 import type { WorkerLink } from '../link/types.js';
 import type { PromptService } from '../prompt/service.js';
 import type { PreparedPrompt } from '../prompt/types.js';
-import type { ContinuationFields } from '../request/continuation.js';
+import type { Continuation } from '../request/continuation.js';
 import type { CommonRequest, StreamEvent } from '../request/types.js';
 import type { RouterService } from '../router/types.js';
 import type { MetricsFormat } from '../telemetry/metrics/exposition.js';
@@ -63,6 +63,12 @@ export interface WarmSettings {
   retentionField?: string;
 }
 
+/** The engine's own parsers have no part in what it says. */
+export interface RawOutput {
+  /** The prompt ends within reasoning: the answer begins with it. */
+  isOpened: boolean;
+}
+
 export interface GatewayDeps {
   config: GatewayConfig;
   served: ServedModel;
@@ -81,11 +87,17 @@ export interface GatewayDeps {
     prompt: PreparedPrompt | null,
   ): Record<string, unknown>;
   /** How an answer that another worker began goes on at this one; null or absent = it cannot. */
-  continuation?(worker: string): ContinuationFields | null;
+  continuation?(worker: string): Continuation | null;
   /** Whether this request's answer is asked for as a whole instead of a stream; absent = never. */
   answersWhole?(worker: string, request: CommonRequest): boolean;
   /** Reads raw output of an engine whose own parsers are missing; null = its events pass as they are. */
-  outputFilter?(worker: string, request: CommonRequest): ((event: StreamEvent) => StreamEvent[]) | null;
+  outputFilter?(
+    worker: string,
+    request: CommonRequest,
+    raw?: RawOutput,
+  ): ((event: StreamEvent) => StreamEvent[]) | null;
+  /** Text of tokens of the model, special ones included; null where its tokens are not known here. */
+  textOf?(tokens: ArrayLike<number>): string | null;
   /** A request's prompt is known; must return at once. */
   onPrompt?(request: CommonRequest, prompt: PreparedPrompt): void;
   /** Why a request that has ended was not read from a cache; null when that is not known. */

@@ -3,6 +3,7 @@ import { DynamoError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { StopReason, StreamEvent, Usage } from '../request/types.js';
 import { engineError } from './engine-error.js';
+import { withoutPromptIds } from './prompt-ids.js';
 import { RepeatedChunk } from './repeated-chunk.js';
 import { ToolCalls } from './tool-calls.js';
 
@@ -48,7 +49,7 @@ export class ChunkDecoder {
     if (data.trim() === '[DONE]') return this.#finishAll();
     let chunk: unknown;
     try {
-      chunk = JSON.parse(data);
+      chunk = JSON.parse(this.#isStarted ? data : withoutPromptIds(data));
     } catch {
       return this.#fail(this.#bad(`a line that is not JSON: ${data.slice(0, 120)}`));
     }

@@ -44,6 +44,8 @@ export interface SwitchablePromptService extends PromptService {
   warn(sentence: string): void;
   /** Tokens by our own template and tokenizer, whatever the source is. Throws like `prepare`; null without a local model. */
   localTokens(request: CommonRequest): Uint32Array | null;
+  /** Text of tokens, special ones included; null where they are not known to be ours. */
+  textOf(tokens: ArrayLike<number>): string | null;
   /** Takes tokens from the engine from now on. */
   switchToEngine(tokenize: EngineTokenize): void;
   /** Works on text prefixes from now on. */
@@ -91,6 +93,10 @@ class Service implements SwitchablePromptService {
 
   warn(sentence: string): void {
     this.options.warn(sentence);
+  }
+
+  textOf(tokens: ArrayLike<number>): string | null {
+    return this.current === 'local' ? (this.local?.tokenizer.decode(tokens) ?? null) : null;
   }
 
   switchToEngine(tokenize: EngineTokenize): void {

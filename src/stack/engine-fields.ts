@@ -2,11 +2,14 @@
 import { capabilitiesOf } from '../engines/capabilities.js';
 import { attachedPriority } from '../engines/external/priority.js';
 import type { EngineAdapter } from '../engines/types.js';
+import { VLLM_CONTINUATION } from '../engines/vllm/continuation.js';
 import { LIMITS } from '../limits.js';
-import type { Plan, RetentionPlan, WorkerPlan } from '../plan/types.js';
+import type { EngineName, Plan, RetentionPlan, WorkerPlan } from '../plan/types.js';
 import type { PreparedPrompt } from '../prompt/types.js';
+import type { Continuation } from '../request/continuation.js';
 import type { CommonRequest } from '../request/types.js';
 import { retentionSpans } from '../retention/spans.js';
+import { adapterOf } from './adapters.js';
 
 /** Below this finding the regions costs more than they could save; the engine's own default holds then. */
 const RETENTION_TOKENS_MIN = 1_024;
@@ -43,6 +46,12 @@ export function priorityField(
       ? adapter.enginePriority(priority)
       : attachedPriority({ engine: attached.engine, isOn: attached.hasPriority === true }, priority);
   return value === undefined ? {} : { priority: value };
+}
+
+/** How an answer goes on at another worker; of attached engines only vLLM's own fields are known. */
+export function continuationOf(engine: EngineName, attached: string | undefined): Continuation | null {
+  if (engine === 'external') return attached === 'vllm' ? VLLM_CONTINUATION : null;
+  return adapterOf(engine).continuation ?? null;
 }
 
 /** A whole answer tells no time of its first token, and must be finished before its engine counts as silent. */

@@ -1,5 +1,6 @@
 /** Decides for each request whether raw output is read for reasoning and tool calls, see `link/parsers`. */
 import { DynamoError } from '../errors.js';
+import type { RawOutput } from '../gateway/types.js';
 import { TOOL_FORMAT_NAMES, toolFormat } from '../link/parsers/formats.js';
 import { createOutputFilter, type EventFilter } from '../link/parsers/output-filter.js';
 import type { ReasoningForm, ToolFormatName } from '../link/parsers/types.js';
@@ -49,21 +50,22 @@ export class ParserNet {
     this.#emit = emit;
   }
 
-  /** A filter for one answer; null when its events pass as they are. */
-  filter(worker: string, request: CommonRequest): EventFilter | null {
+  /** A filter for one answer; null when its events pass as they are. `raw`: the engine's own parsers have no part in it. */
+  filter(worker: string, request: CommonRequest, raw?: RawOutput): EventFilter | null {
     if (request.input.kind !== 'chat') return null;
     const isWanted = request.toolChoice.kind !== 'none' && request.tools.length > 0;
-    const isParsed = !this.#isForced && this.#parsing.has(worker);
+    const isParsed = raw === undefined && !this.#isForced && this.#parsing.has(worker);
     const format = (isWanted && !isParsed) || this.#format === 'harmony' ? this.#format : null;
-    if (format === null && this.#reasoning === 'none') return null;
+    const reasoning = this.#reasoning !== 'none' && raw?.isOpened ? 'opened' : this.#reasoning;
+    if (format === null && reasoning === 'none') return null;
     return createOutputFilter({
       format,
-      reasoning: this.#reasoning,
+      reasoning,
       tools: new Map(isWanted ? request.tools.map(({ name, parameters }) => [name, parameters]) : []),
       callsMax: request.parallelToolCalls ? Number.POSITIVE_INFINITY : 1,
       requestId: request.id,
       onEngineParses: () => this.#parsing.add(worker),
-      onCaught: () => this.#onCaught(worker),
+      onCaught: () => raw === undefined && this.#onCaught(worker),
     });
   }
 

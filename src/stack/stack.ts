@@ -8,7 +8,7 @@ import type { Phase } from '../engines/types.js';
 import { createGateway, type Gateway } from '../gateway/server.js';
 import type { GatewayDeps } from '../gateway/types.js';
 import type { Plan, TierPlan } from '../plan/types.js';
-import type { PromptService } from '../prompt/service.js';
+import type { SwitchablePromptService } from '../prompt/service.js';
 import type { Router } from '../router/router.js';
 import { watchAttached } from '../supervisor/attached.js';
 import { createSupervisor } from '../supervisor/supervisor.js';
@@ -19,7 +19,7 @@ import { adapterOf } from './adapters.js';
 import { type AdminServer, listenAdmin } from './admin.js';
 import { attachedWorker } from './attached-worker.js';
 import { Books } from './books.js';
-import { engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
+import { continuationOf, engineFields, mayBeWhole, needsStrictTools } from './engine-fields.js';
 import { keepEngineTiers } from './engine-tiers.js';
 import { MissTeller } from './explain-misses.js';
 import { gatewayConfig } from './gateway-config.js';
@@ -174,10 +174,9 @@ export class Stack {
 
   async #listen(
     plan: Plan,
-    rooms: { router: Router; prompt: PromptService; workers: WorkerSet },
+    { router, prompt, workers }: { router: Router; prompt: SwitchablePromptService; workers: WorkerSet },
   ): Promise<void> {
     const spec = this.#spec;
-    const { router, prompt, workers } = rooms;
     const net = new ParserNet(spec.settings.parsers, plan, (event) => this.#bus.emit(event));
     const misses = new MissTeller(router, (event) => this.#bus.emit(event));
     this.#bus.subscribe((event) => misses.apply(event));
@@ -201,9 +200,10 @@ export class Stack {
           ...(plan.retention === undefined ? {} : { retention: plan.retention }),
           attached: attached.get(worker),
         }),
-      continuation: () => adapterOf(plan.engine).continuation ?? null,
+      continuation: (worker) => continuationOf(plan.engine, attached.get(worker)?.engine),
+      textOf: (tokens) => prompt.textOf(tokens),
       answersWhole: (_worker, request) => adapterOf(plan.engine).answersWhole === true && mayBeWhole(request),
-      outputFilter: (worker, request) => net.filter(worker, request),
+      outputFilter: (worker, request, raw) => net.filter(worker, request, raw),
       onPrompt: (request, prompt) => {
         misses.onPrompt(request, prompt);
         this.#recording?.onPrompt(request, prompt);

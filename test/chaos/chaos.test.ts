@@ -43,7 +43,11 @@ beforeEach(() => {
   home = makeHome();
 });
 
-afterEach(() => home.remove());
+afterEach(async () => {
+  // Where a part failed its stacks still run.
+  for (const name of ['attached', 'engines', 'default']) await home.cli('down', '--now', '--name', name);
+  home.remove();
+});
 
 interface Trial {
   stack: RunningStack;

@@ -1,10 +1,12 @@
 /** A worker that dies in the middle of its answer: another goes on, in every dialect, and the client sees one answer. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/limits.js';
+import { createOutputFilter } from '../../src/link/parsers/output-filter.js';
 import { type GatewayOptions, startGateway, type TestGateway } from './support/harness.js';
 import type { Exchange, Script } from './support/scripted-engine.js';
 
-const FIELDS = { idsField: 'tell_ids', continuedField: 'said_ids' };
+const FIELDS = { way: 'repeats', idsField: 'tell_ids', continuedField: 'said_ids' } as const;
+const COMPLETES = { way: 'completes', idsField: 'tell_ids' } as const;
 const WORDS = ['The ', 'answer ', 'is ', 'forty', '-two', '.'];
 const usage = (output: number) => ({
   prompt_tokens: 20,
@@ -201,6 +203,86 @@ describe('an answer whose worker dies', () => {
     expect(text).toContain('call-0');
     expect(text).not.toContain('call-1');
     expect(text).toContain('"stop_reason":"tool_use"');
+  });
+});
+
+describe('an engine that only completes raw tokens', () => {
+  /** Words are tokens, and special ones their own text. */
+  const textOf = (words: readonly string[]) => (tokens: ArrayLike<number>) =>
+    Array.from(tokens, (id) => words[id] ?? '').join('');
+
+  /** Says `words`, parsed as a chat, up to the death of the first; completes them raw afterwards. */
+  const completing = (
+    words: readonly string[],
+    parsed: (id: number) => Record<string, unknown>,
+    dies: number,
+  ): Script => {
+    let attempts = 0;
+    return (exchange) => {
+      const { piece } = sayer(exchange);
+      if (attempts++ === 0) {
+        for (let id = 0; id < dies; id++) piece(parsed(id), [id]);
+        setImmediate(() => exchange.response.destroy());
+        return;
+      }
+      const said = (exchange.body['prompt'] as number[]).length - promptTokens();
+      for (let id = said; id < words.length; id++) piece({ content: words[id] }, [id]);
+      piece({}, [], 'stop');
+      exchange.done({ prompt_tokens: promptTokens() + said, completion_tokens: words.length - said });
+    };
+  };
+  const promptTokens = () => gateway.of('request.routed')[0]?.promptTokens ?? 0;
+  const question = { messages: [{ role: 'user', content: 'q' }], stream_options: { include_usage: true } };
+
+  it('goes on after prompt and answer, counted once', async () => {
+    const script = completing(WORDS, (id) => ({ content: WORDS[id] }), 3);
+    await start([script, script], { continuation: () => COMPLETES, textOf: textOf(WORDS) });
+    const text = await ask('/v1/chat/completions', { ...question, max_tokens: 40, tool_choice: 'auto' });
+    expect([...text.matchAll(/"content":"([^"]+)"/g)].map((match) => match[1]).join('')).toBe(WORDS.join(''));
+    const second = gateway.engines
+      .flatMap(({ bodies }) => bodies)
+      .find((body) => body['prompt'] !== undefined);
+    expect((second?.['prompt'] as number[]).slice(-3)).toEqual([0, 1, 2]);
+    expect(second).toMatchObject({ max_tokens: 37, skip_special_tokens: false, [COMPLETES.idsField]: true });
+    expect(second).not.toHaveProperty('messages');
+    expect(text).toContain(`"prompt_tokens":${promptTokens()},"completion_tokens":6`);
+  });
+
+  it('has its reasoning and calls read here, what the other had read left out', async () => {
+    const words = [
+      '<think>',
+      'hm',
+      '</think>',
+      '<tool_call>',
+      '{"name":"look","arguments":{}}',
+      '</tool_call>',
+    ];
+    const script = completing(words, (id) => (id === 1 ? { reasoning: 'hm' } : {}), 2);
+    const look = new Map([['look', { type: 'object' }]]);
+    const outputFilter: GatewayOptions['outputFilter'] = (_worker, { id }, raw) =>
+      raw === undefined
+        ? null
+        : createOutputFilter({
+            ...{ format: 'hermes', reasoning: raw.isOpened ? 'opened' : 'tags', tools: look, callsMax: 1 },
+            ...{ requestId: id, onEngineParses: () => {}, onCaught: () => {} },
+          });
+    await start([script, script], { continuation: () => COMPLETES, textOf: textOf(words), outputFilter });
+    const tools = [{ type: 'function', function: { name: 'look', parameters: { type: 'object' } } }];
+    const text = await ask('/v1/chat/completions', { ...question, tools });
+    expect(text.split('\n').filter((line) => line.includes('"hm"'))).toHaveLength(1);
+    expect(text).toContain('"name":"look"');
+    expect(text).toContain('"finish_reason":"tool_calls"');
+  });
+
+  it.each([
+    ['held to a schema', { response_format: { type: 'json_object' } }],
+    ['with log probabilities', { logprobs: true }],
+    ['that must call', { tool_choice: 'required', tools: [{ type: 'function', function: { name: 'f' } }] }],
+  ])('does not go on with an answer %s', async (_, more) => {
+    const script = completing(WORDS, (id) => ({ content: WORDS[id] }), 3);
+    await start([script, script], { continuation: () => COMPLETES, textOf: textOf(WORDS) });
+    expect(await ask('/v1/chat/completions', { ...question, ...more })).toContain('lost');
+    expect(gateway.of('request.continued')).toEqual([]);
   });
 });
 

@@ -8,7 +8,11 @@ import type { PageObserver } from '../../cache/types.js';
 export const TOKEN_IDS_FIELD = 'prompt_token_ids';
 
 /** Body fields by which an answer is taken up by another worker, see `EngineAdapter.continuation`. */
-export const CONTINUATION = { idsField: 'stream_token_ids', continuedField: 'continued_token_ids' } as const;
+export const CONTINUATION = {
+  way: 'repeats',
+  idsField: 'stream_token_ids',
+  continuedField: 'continued_token_ids',
+} as const;
 
 /** Body field of a prompt that is computed ahead of any request, see `EngineAdapter.warmField`. */
 export const WARM_FIELD = 'kv_warm';

@@ -5,6 +5,7 @@ import { capabilitiesOf, priorityFor } from '../capabilities.js';
 import { scratchEnv } from '../scratch-env.js';
 import type { EngineAdapter, Phase } from '../types.js';
 import { READY_TIMEOUT_MS, vllmCommand } from './command.js';
+import { VLLM_CONTINUATION } from './continuation.js';
 import { convertGguf } from './convert-gguf.js';
 import { classifyExit } from './exit-cause.js';
 import { requireVllm } from './find-program.js';
@@ -17,6 +18,7 @@ export const vllmAdapter: EngineAdapter = {
   keyVariable: 'VLLM_API_KEY',
   readyTimeoutMs: READY_TIMEOUT_MS,
   metrics: capabilitiesOf('vllm').metrics,
+  continuation: VLLM_CONTINUATION,
   locate,
   prepare,
   command,

@@ -44,6 +44,7 @@ export interface GatewayOptions {
   engineFields?: GatewayDeps['engineFields'];
   outputFilter?: GatewayDeps['outputFilter'];
   continuation?: GatewayDeps['continuation'];
+  textOf?: GatewayDeps['textOf'];
   /** Stands in for the counting prompt service; blocks of 16 tokens. */
   prompt?: PromptService;
   /** Whether the workers tell what they hold; `TestGateway.router` takes their events. */
@@ -90,6 +91,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     engineFields: options.engineFields ?? (() => ({})),
     ...(options.outputFilter === undefined ? {} : { outputFilter: options.outputFilter }),
     ...(options.continuation === undefined ? {} : { continuation: options.continuation }),
+    ...(options.textOf === undefined ? {} : { textOf: options.textOf }),
     onPrompt: (request, prompt) => {
       misses.onPrompt(request, prompt);
       watch?.onPrompt(request, prompt);
