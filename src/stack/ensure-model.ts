@@ -7,12 +7,13 @@ import { fetchSnapshot } from '../model/hub-snapshot.js';
 import { type ProgressOutput, progressOutput } from '../model/progress-output.js';
 import { pullModel } from '../model/pull.js';
 import type { Plan } from '../plan/types.js';
+import { hubEnv } from './hub-env.js';
 
 /** Fetches a model of the catalogue or the hub with progress on stderr; a user's own file must exist. Ctrl-C aborts cleanly. */
 export async function ensureModel(plan: Plan, modelsDir: string): Promise<void> {
   const { model } = plan;
   if (plan.engine === 'simulator' || plan.engine === 'external') return;
-  if (model.kind === 'hub') return await ensureSnapshot(model);
+  if (model.kind === 'hub') return await ensureSnapshot(model, hubEnv(plan, process.env));
   const isKnown = CATALOG.some((entry) => entry.name === model.name);
   if (!isKnown) {
     const isThere = await access(model.path).then(
@@ -33,14 +34,18 @@ export async function ensureModel(plan: Plan, modelsDir: string): Promise<void> 
 }
 
 /** Into the cache that engines look into, a line of progress per file; nothing when all is there. */
-async function ensureSnapshot({ id, revision }: { id: string; revision: string }): Promise<void> {
+async function ensureSnapshot(
+  { id, revision }: { id: string; revision: string },
+  env: ReturnType<typeof hubEnv>,
+): Promise<void> {
+  if (env === null) return;
   // A folder or an address of another store is the engine's own business.
   if (existsSync(id) || !/^[\w.-]+\/[\w.-]+$/.test(id)) return;
   let line: { file: string; output: ProgressOutput } | undefined;
   try {
     await untilInterrupted((signal) =>
       fetchSnapshot({
-        ...{ id, revision, signal },
+        ...{ id, revision, env, signal },
         report: (file, at, of, progress) => {
           if (line?.file !== file) {
             line?.output.close();
