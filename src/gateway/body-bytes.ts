@@ -19,7 +19,15 @@ export class BodyBytes {
 
   /** All of it; a copy where it came in pieces. */
   whole(): Buffer {
-    return this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces, this.length);
+    return this.withRoom(1).subarray(0, this.length);
+  }
+
+  /** The same at the front of a buffer so many times as long, unless one piece is all of it. */
+  withRoom(times: number): Buffer {
+    if (this.#pieces.length === 1) return this.#pieces[0] as Buffer;
+    const buffer = Buffer.allocUnsafeSlow(Math.ceil(this.length * times));
+    this.copyTo(buffer, 0, 0, this.length);
+    return buffer;
   }
 
   /** Copies what lies between into `target`, from `at` on. */

@@ -65,24 +65,25 @@ export class BodyMemo {
     const continued = found === null ? null : this.#continued(body, found);
     if (continued === null || found === null) return this.#parseWhole(body);
     if (lostBytes(found) <= found.entry.length * LOST_SHARE) this.#grow(found.entry, continued);
-    else this.#keep(body.whole(), continued.value, continued.place);
+    else this.#keep(body.withRoom(GROWTH), body.length, continued);
     return continued.value;
   }
 
   #parseWhole(body: BodyBytes): unknown {
-    const bytes = body.whole();
+    const store = body.withRoom(GROWTH);
+    const bytes = store.subarray(0, body.length);
     const value = parseJson(bytes);
     // Finding the elements takes about as long as parsing: not before the request is on its way.
-    if (isObject(value)) setImmediate(() => this.#learn(bytes, value));
+    if (isObject(value)) setImmediate(() => this.#learn(store, bytes, value));
     return value;
   }
 
-  #learn(bytes: Buffer, value: Record<string, unknown>): void {
+  #learn(store: Buffer, bytes: Buffer, value: Record<string, unknown>): void {
     const place = findList(bytes);
     const list = place === null ? undefined : value[place.key];
     if (place === null || !Array.isArray(list) || list.length !== place.ends.length || list.length === 0)
       return;
-    this.#keep(bytes, value, place);
+    this.#keep(store, bytes.length, { value, place });
   }
 
   /** The remembered body with most leading elements in common. */
@@ -161,9 +162,8 @@ export class BodyMemo {
     this.#entries.push(entry);
   }
 
-  #keep(store: Buffer, value: Record<string, unknown>, place: ListPlace): void {
-    const { length } = store;
-    if (length > LIMITS.bodyMemoBytes / 4) return;
+  #keep(store: Buffer, length: number, { value, place }: Pick<Entry, 'value' | 'place'>): void {
+    if (store.length > LIMITS.bodyMemoBytes / 4) return;
     this.#entries.push({ store, length, value, place, probe: probeOf(store, place) });
     this.#bytes += store.length;
     this.#trim();

@@ -16,10 +16,16 @@ export interface StoredTokens {
 
 /** Room for later turns in a new buffer. */
 const GROWTH = 1.25;
+/** Fewer tokens are copied for their first turn; more get their room at once. */
+const ROOM_FROM = 16_384;
 
 /** Tokens that nothing has been added to yet. */
 export function stored(tokens: Uint32Array<ArrayBuffer>): StoredTokens {
-  return { tokens, store: { buffer: tokens, used: tokens.length } };
+  const used = tokens.length;
+  if (used < ROOM_FROM) return { tokens, store: { buffer: tokens, used } };
+  const buffer = new Uint32Array(Math.ceil(used * GROWTH));
+  buffer.set(tokens);
+  return { tokens: buffer.subarray(0, used), store: { buffer, used } };
 }
 
 /** The first `kept` tokens of `base` and `added` after them; a copy where another turn was written after `base`. */

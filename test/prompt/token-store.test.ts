@@ -21,3 +21,11 @@ it('a second turn from the same place leaves the first one as it is', () => {
   expect(list(one)).toEqual([1, 2, 3, 4, 5, 6, 8, 9]);
   expect(list(other)).toEqual([1, 2, 3, 4, 5, 6, 10]);
 });
+
+it('many tokens have room for their first turn', () => {
+  const first = stored(Uint32Array.from({ length: 20_000 }, (_, at) => at));
+  expect(first.tokens).toHaveLength(20_000);
+  const next = withTokens(first, 19_999, Uint32Array.of(1, 2, 3));
+  expect(next.tokens.buffer).toBe(first.tokens.buffer);
+  expect([...next.tokens.subarray(19_997)]).toEqual([19_997, 19_998, 1, 2, 3]);
+});
