@@ -76,7 +76,7 @@ const TABLE: Record<AnsweringEngine, EngineCapabilities> = {
     tokenIdsField: null,
     retentionField: null,
     needsStrictTools: true,
-    tiers: [],
+    tiers: ['cpu', 'disk', 'remote'],
     // ToolParserManager and ReasoningParserManager of 0.32.0; `hf` stands for the model's own.
     toolParsers: words(
       `apertus cohere_command3 cohere_command4 deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4 deepseek_v41 dots ernie45
@@ -103,7 +103,7 @@ const TABLE: Record<AnsweringEngine, EngineCapabilities> = {
     cachedTokens: 'with a flag',
     tokenIdsField: null,
     retentionField: null,
-    tiers: [],
+    tiers: ['cpu', 'disk'],
     metrics: {
       running: 'sglang:num_running_reqs',
       waiting: 'sglang:num_queue_reqs',

@@ -8,6 +8,7 @@ import type { EngineName, Plan, RetentionPlan, WorkerPlan } from '../plan/types.
 import type { PreparedPrompt } from '../prompt/types.js';
 import type { Continuation } from '../request/continuation.js';
 import type { CommonRequest } from '../request/types.js';
+import { hasMarks } from '../retention/cache-writes.js';
 import { retentionSpans } from '../retention/spans.js';
 import { adapterOf } from './adapters.js';
 
@@ -61,7 +62,7 @@ export function mayBeWhole({ maxTokens, hints }: CommonRequest): boolean {
 }
 
 function isWorth(request: CommonRequest, prompt: PreparedPrompt): boolean {
-  if (request.hints.cacheControl !== undefined || request.session?.isFinal === true) return true;
+  if (hasMarks(request) || request.session?.isFinal === true) return true;
   return prompt.tokens.length >= RETENTION_TOKENS_MIN;
 }
 
