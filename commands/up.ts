@@ -173,7 +173,12 @@ export default class Up extends BaseCommand {
     const args = foreignCodeFlags(plan).join(' ');
     if (args === '' || isTrusted) return;
     const model = plan.model.kind === 'hub' ? plan.model.id : plan.model.path;
-    throw new DynamoError('untrusted_code', { recipe, variant, args, model });
+    const refusal = new DynamoError('untrusted_code', { recipe, variant, args, model });
+    const { canAsk, confirm } = await import('../src/cli/confirm.js');
+    if (!canAsk()) throw refusal;
+    this.note(`dynamo: ${refusal.message}`);
+    if (!(await confirm(`Run the code of ${model} with your rights?`))) throw refusal;
+    this.note('dynamo: --trust-remote-code, or trustRemoteCode in the settings, answers this beforehand.');
   }
 
   async #printPlan(

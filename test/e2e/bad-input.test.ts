@@ -4,6 +4,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome, type RunningStack, root } from './harness.js';
+import { openTerminal } from './pseudo-terminal.js';
 
 let home: Home;
 let stack: RunningStack;
@@ -83,6 +84,28 @@ describe('commands', () => {
       // Said, it goes on to the next thing that is missing here.
       const trusted = await home.cli('up', '--name', 'other', '--recipe', file, '--trust-remote-code');
       expect(trusted.stderr).toContain('dynamo engine install');
+    },
+  );
+
+  it.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'ask whoever sits at a terminal whether code that comes with a model may run; only yes is yes',
+    async () => {
+      const shipped = readFileSync(path.join(root, 'recipes', 'smollm2-vllm-cpu.yaml'), 'utf8');
+      const file = path.join(home.dir, 'asked.yaml');
+      writeFileSync(file, shipped.replace(/^( +)args:\n/m, '$1args:\n$1  trust-remote-code: true\n'));
+      const answered = async (answer: string) => {
+        const terminal = openTerminal(`up --name other --recipe ${file}`, home.env);
+        await terminal.sees(/with your rights\? \[y\/N\]/);
+        terminal.type(answer);
+        const code = await terminal.ended();
+        return { code, text: terminal.see().lines.join(' ').replaceAll(/\s+/g, ' ') };
+      };
+      const no = await answered('\r');
+      expect(no).toMatchObject({ code: 2, text: expect.stringContaining('add --trust-remote-code') });
+      const left = await answered('\x04');
+      expect(left.code).toBe(2);
+      const yes = await answered('y\r');
+      expect(yes).toMatchObject({ code: 1, text: expect.stringContaining('dynamo engine install') });
     },
   );
 
