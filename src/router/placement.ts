@@ -112,13 +112,21 @@ export class RoutedRequest implements Placement {
     const { predictedTokens } = this.decision;
     const now = state.clock.now();
     this.#record.measureService(now - this.#startedAt);
-    if (this.#firstTokenMs !== null && this.#isAlone) {
+    if (this.#firstTokenMs !== null && this.#isAlone && !this.#wasGiven(outcome)) {
       this.#record.measurePrefill(this.#firstTokenMs, outcome.promptTokens - outcome.cachedTokens, now);
     }
     const { cachedTokens } = outcome;
     const { blockTokens } = input;
     if (!this.#hasLane()) return;
     state.approximate.report(this.#record.lane, { predictedTokens, cachedTokens, blockTokens });
+  }
+
+  /**
+   * More of the prompt came from caches than lay there when it was sent: it may have waited for another worker to compute
+   * that, and its time to the first token would make this worker look many times slower than it is.
+   */
+  #wasGiven({ cachedTokens }: Outcome): boolean {
+    return cachedTokens >= this.decision.predictedTokens + this.#options.input.blockTokens;
   }
 
   /** Before its first token nothing says that its prompt was computed. */

@@ -261,6 +261,20 @@ describe('load', () => {
     expect(terms?.['prefill']).toBeCloseTo(500);
   });
 
+  it('measures nothing of a request that waited for what another worker was computing', async () => {
+    const made = rig({ workers: [{}] });
+    const measured = await made.route(tokens(1, 1_000));
+    made.clock.advance(500);
+    measured.firstToken();
+    measured.finish(outcomeOf(measured, { cachedTokens: 0 }));
+    const waited = await made.route(tokens(2, 1_000));
+    made.clock.advance(10_000);
+    waited.firstToken();
+    waited.finish(outcomeOf(waited, { cachedTokens: 900 }));
+    const terms = made.router.score(input(tokens(3, 1_000)))[0]?.terms;
+    expect(terms?.['prefill']).toBeCloseTo(500);
+  });
+
   it('what the engine reports as waiting is seen by policies', async () => {
     const made = rig({ workers: [{}] });
     made.router.reportLoad('w0', { running: 3, waiting: 5, kvUsage: 0.5 });
