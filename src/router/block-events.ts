@@ -9,7 +9,7 @@ type ComputedPrompt = Pick<RouteInput, 'blockTokens' | 'localHashes'>;
 export class BlockEvents {
   readonly #state: RouterState;
   /** Events applied. */
-  readonly applied: EventCounts = { stored: 0, removed: 0, cleared: 0 };
+  readonly applied: EventCounts = { stored: 0, removed: 0, cleared: 0, evictedBlocks: 0 };
 
   constructor(state: RouterState) {
     this.#state = state;
@@ -45,6 +45,7 @@ export class BlockEvents {
     const lane = workers.get(worker)?.lane;
     if (lane === undefined) return;
     this.applied.removed += told;
+    if (tier === 'gpu') this.applied.evictedBlocks += engineHashes.length;
     index.remove(lane, tier, engineHashes);
     losses.removed(lane, tier, engineHashes);
   }

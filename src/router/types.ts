@@ -159,6 +159,8 @@ export interface EventCounts {
   stored: number;
   removed: number;
   cleared: number;
+  /** Blocks that engines gave up in their own memory, one by one: not what was cleared or dropped as a whole. */
+  evictedBlocks: number;
 }
 
 /** A worker as the router is told of it. */

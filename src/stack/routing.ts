@@ -43,7 +43,13 @@ export async function buildRouter(
   let isFull = false;
   setInterval(() => {
     const { blocks, bytes, refused } = index.stats();
-    emit({ type: 'index.stats', blocks, bytes, events: router.eventsApplied(), refused });
+    emit({
+      type: 'index.stats',
+      blocks,
+      bytes,
+      events: router.eventsApplied(),
+      refused,
+    });
     if (refused === 0 || isFull) return;
     isFull = true;
     const message = `the block index has reached its ${bytes} bytes: blocks are left out, so hits are predicted too low`;

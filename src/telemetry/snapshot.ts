@@ -60,6 +60,8 @@ class Store implements SnapshotStore {
   #gpus: Snapshot['gpus'] = [];
   readonly #warm = new WarmTable();
   #tiers: TierSnapshot[] = [];
+  /** Blocks that engines gave up in their own memory. */
+  #evicted = 0;
   readonly #rates = new TierRates();
   #warnings: Snapshot['warnings'] = [];
   readonly #history = {
@@ -95,6 +97,7 @@ class Store implements SnapshotStore {
           events: event.events.stored + event.events.removed + event.events.cleared,
           refused: event.refused,
         });
+        this.#evicted = event.events.evictedBlocks;
         break;
       case 'router.fault':
         Object.assign(this.#router, { faults: event.count, lastFault: event.message });
@@ -273,7 +276,7 @@ class Store implements SnapshotStore {
       ),
       readBytes: 0,
       writtenBytes: 0,
-      evicted: 0,
+      evicted: this.#evicted,
     };
   }
 }

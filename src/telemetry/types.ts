@@ -45,7 +45,13 @@ export type TelemetryEvent =
   | { type: 'worker.log'; worker: string; line: string }
   | { type: 'feed.state'; worker: string; state: FeedState; reason?: string }
   | { type: 'feed.gap'; worker: string; expected: number; got: number; isFilled: boolean }
-  | { type: 'index.stats'; blocks: number; bytes: number; events: EventCounts; refused: number }
+  | {
+      type: 'index.stats';
+      blocks: number;
+      bytes: number;
+      events: EventCounts;
+      refused: number;
+    }
   | { type: 'router.fault'; policy: string; count: number; message: string }
   | { type: 'recording.stats'; recording: RecordingSnapshot }
   | { type: 'gpu.stats'; gpus: GpuSnapshot[] }

@@ -147,7 +147,7 @@ describe('decisions', () => {
     // The engine's own memory: what lies in a tier below stays readable.
     router.applyCleared('w0');
     expect(seen()).toEqual({ gpu: 0, cpu: 10, disk: 0, remote: 0 });
-    expect(router.eventsApplied()).toEqual({ stored: 2, removed: 1, cleared: 1 });
+    expect(router.eventsApplied()).toEqual({ stored: 2, removed: 1, cleared: 1, evictedBlocks: 6 });
   });
 
   it('reachable counts what was evicted everywhere, predicted does not', async () => {

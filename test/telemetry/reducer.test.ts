@@ -186,6 +186,12 @@ describe('the snapshot of a known run', () => {
     expect(worker?.speedHistory.slice(0, 27)).toEqual(Array.from({ length: 27 }, () => 0));
   });
 
+  it('tells how many blocks the engines gave up in their own memory', () => {
+    const events = { stored: 9, removed: 3, cleared: 0, evictedBlocks: 42 };
+    const { tiers } = snapshotAfter([{ type: 'index.stats', blocks: 5, bytes: 100, events, refused: 0 }]);
+    expect(tiers[0]).toMatchObject({ name: 'gpu', evicted: 42 });
+  });
+
   it('has every field of the contract', () => {
     for (const key of [
       'version',

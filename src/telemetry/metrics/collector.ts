@@ -60,7 +60,7 @@ export type Stage = 'route' | 'dispatch';
 export class MetricsCollector {
   readonly of: Histograms<keyof typeof OF_ALL> = histograms(OF_ALL);
   /** KV events applied to the index, by what they say. */
-  events: EventCounts = { stored: 0, removed: 0, cleared: 0 };
+  events: EventCounts = { stored: 0, removed: 0, cleared: 0, evictedBlocks: 0 };
   /** Requests that went to another worker because theirs was lost: from the beginning, or from where it broke off. */
   readonly migrations = { new_request: 0, ongoing_request: 0 };
   readonly #live = new Map<string, Live>();
