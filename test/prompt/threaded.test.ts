@@ -63,9 +63,9 @@ const word = fc.constantFrom(
   '',
 );
 const words = fc.array(word, { minLength: 1, maxLength: 6 }).map((parts) => parts.join(' '));
-/** What makes a chat long; in one message or in many. */
+/** What makes a chat long enough for a thread; in one message or in many. */
 const filler = fc
-  .record({ size: fc.integer({ min: 1, max: 4 }), messages: fc.integer({ min: 1, max: 24 }), text: words })
+  .record({ size: fc.integer({ min: 2, max: 4 }), messages: fc.integer({ min: 1, max: 24 }), text: words })
   .map(({ size, messages, text }) => {
     const piece = `${text} path value\n`.repeat(Math.ceil((size * 40_000) / messages / (text.length + 12)));
     return Array.from({ length: messages }, (_, at) => [
