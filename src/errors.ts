@@ -129,8 +129,8 @@ export const ERRORS = {
   trace_invalid: entry(
     400,
     2,
-    'The trace {file} cannot be replayed: {at}: {problem}',
-    '`dynamo replay --help` lists the forms it reads.',
+    'The trace {file} cannot be read: {at}: {problem}',
+    '`dynamo replay --help` lists the forms it reads; `dynamo report` reads what `up --record` wrote.',
   ),
   // Model files.
   unknown_model_file: entry(
